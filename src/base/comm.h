@@ -1,0 +1,42 @@
+/** Communicator helpers and collective error agreement. The only header below `study/` and `gram/` that shows MPI. */
+#ifndef NTK_BASE_COMM_H
+#define NTK_BASE_COMM_H
+
+#include <mpi.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/** A group of ranks. MPI errors are returned (MPI_ERRORS_RETURN), never fatal. */
+typedef struct {
+  MPI_Comm mpi;
+  int rank, size;
+} ntk_comm;
+
+/** Duplicates `mpi`. Collective over it. Release with ntk_comm_free (collective). */
+NTK_CHECKED ntk_error *ntk_comm_create(MPI_Comm mpi, ntk_comm *out);
+/** Sub-groups by `color` (>= 0), ranks in order; color < 0: no group, out->size = 0. Collective over `parent`. */
+NTK_CHECKED ntk_error *ntk_comm_split(const ntk_comm *parent, int color, ntk_comm *out);
+void ntk_comm_free(ntk_comm *comm);
+
+/** Error agreement (collective): if any rank holds an error, every rank returns one with the code and message of the lowest failing rank;
+ *  else NULL everywhere. Consumes `mine`. Call before a collective operation that a failed rank would miss. */
+NTK_CHECKED ntk_error *ntk_agree(const ntk_comm *comm, ntk_error *mine);
+#define NTK_TRY_ALL(comm, expression) NTK_TRY(ntk_agree((comm), (expression)))
+
+/** Turns an MPI return code into an error. */
+NTK_CHECKED ntk_error *ntk_mpi(int code, const char *what);
+
+/** Broadcast of `count` bytes from `root`; any size. Collective. */
+NTK_CHECKED ntk_error *ntk_comm_bcast(const ntk_comm *comm, void *bytes, size_t count, int root);
+/** Broadcast of a NUL-terminated text from `root`: others receive a fresh copy in *text (free()). Collective. */
+NTK_CHECKED ntk_error *ntk_comm_bcast_text(const ntk_comm *comm, char **text, int root);
+
+/** Completes a replicated array in place: rank r holds elements [start[r], start[r+1]) of `values` (start has size+1 entries),
+ *  afterwards every rank holds all. Collective. */
+NTK_CHECKED ntk_error *ntk_comm_gather_all(const ntk_comm *comm, double *values, const size_t *start);
+
+/** Largest value over the ranks, on every rank. Collective. */
+NTK_CHECKED ntk_error *ntk_comm_max(const ntk_comm *comm, double *value);
+
+#endif

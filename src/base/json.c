@@ -1,0 +1,89 @@
+#include "base/json.h"
+
+#include <math.h>
+#include <string.h>
+
+static void quote(ntk_text *t, const char *value) {
+  ntk_text_add(t, "\"");
+  for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+    if (*c == '"' || *c == '\\')
+      ntk_text_addf(t, "\\%c", *c);
+    else if (*c == '\n')
+      ntk_text_add(t, "\\n");
+    else if (*c == '\t')
+      ntk_text_add(t, "\\t");
+    else if (*c < 0x20 || *c == 0x7f)
+      ntk_text_addf(t, "\\u%04x", *c);
+    else
+      ntk_text_add_bytes(t, (const char *)c, 1);
+  }
+  ntk_text_add(t, "\"");
+}
+
+static void begin_item(ntk_json *j, const char *key) {
+  if (j->depth) {
+    if (j->has_items[j->depth]) ntk_text_add(j->text, ", ");
+    j->has_items[j->depth] = true;
+  }
+  if (key) {
+    quote(j->text, key);
+    ntk_text_add(j->text, ": ");
+  }
+}
+
+static void open_level(ntk_json *j, const char *key, const char *bracket) {
+  begin_item(j, key);
+  ntk_text_add(j->text, bracket);
+  if (j->depth + 1 < sizeof j->has_items)
+    j->has_items[++j->depth] = false;
+  else
+    j->text->failed = true;
+}
+
+static void close_level(ntk_json *j, const char *bracket) {
+  ntk_text_add(j->text, bracket);
+  if (j->depth) j->depth--;
+}
+
+void ntk_json_object(ntk_json *j, const char *key) { open_level(j, key, "{"); }
+void ntk_json_array(ntk_json *j, const char *key) { open_level(j, key, "["); }
+void ntk_json_end_object(ntk_json *j) { close_level(j, "}"); }
+void ntk_json_end_array(ntk_json *j) { close_level(j, "]"); }
+
+void ntk_json_string(ntk_json *j, const char *key, const char *value) {
+  begin_item(j, key);
+  quote(j->text, value);
+}
+
+void ntk_json_number(ntk_json *j, const char *key, double value) {
+  begin_item(j, key);
+  char number[32] = "null";
+  if (isfinite(value)) ntk_format_double(value, number);
+  ntk_text_add(j->text, number);
+}
+
+void ntk_json_integer(ntk_json *j, const char *key, long long value) {
+  begin_item(j, key);
+  ntk_text_addf(j->text, "%lld", value);
+}
+
+void ntk_json_bool(ntk_json *j, const char *key, bool value) {
+  begin_item(j, key);
+  ntk_text_add(j->text, value ? "true" : "false");
+}
+
+void ntk_json_null(ntk_json *j, const char *key) {
+  begin_item(j, key);
+  ntk_text_add(j->text, "null");
+}
+
+void ntk_json_numbers(ntk_json *j, const char *key, const double *values, size_t count) {
+  ntk_json_array(j, key);
+  for (size_t i = 0; i < count; i++) ntk_json_number(j, NULL, values[i]);
+  ntk_json_end_array(j);
+}
+
+void ntk_json_raw(ntk_json *j, const char *key, const char *raw) {
+  begin_item(j, key);
+  ntk_text_add(j->text, raw);
+}

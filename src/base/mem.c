@@ -1,0 +1,28 @@
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+ntk_error *ntk_alloc(size_t count, size_t size, void *out) {
+  void *memory = NULL;
+  memcpy(out, &memory, sizeof memory);
+  if (size && count > (SIZE_MAX - ALIGNMENT) / size) return ntk_fail(NTK_E_MEMORY, "%zu objects of %zu bytes do not fit in memory", count, size);
+  size_t bytes = (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  if (!bytes) bytes = ALIGNMENT;
+  memory = aligned_alloc(ALIGNMENT, bytes);
+  if (!memory) return ntk_fail(NTK_E_MEMORY, "out of memory: %zu bytes asked for", bytes);
+  memset(memory, 0, bytes);
+  memcpy(out, &memory, sizeof memory);
+  return NULL;
+}
+
+ntk_error *ntk_copy_bytes(const char *text, size_t length, char **out) {
+  NTK_TRY(ntk_alloc(length + 1, 1, out));
+  memcpy(*out, text, length);
+  return NULL;
+}
+
+ntk_error *ntk_copy_text(const char *text, char **out) { return ntk_copy_bytes(text, strlen(text), out); }

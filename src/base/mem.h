@@ -1,0 +1,20 @@
+/** Checked, aligned memory. */
+#ifndef NTK_BASE_MEM_H
+#define NTK_BASE_MEM_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/** Zeroed array of count*size bytes, aligned to 64 bytes. count = 0 gives a valid pointer. `*out` (a pointer variable's
+ *  address) is set; NULL on failure. Fails with NTK_E_MEMORY, also on overflow of count*size. Release with free(). */
+NTK_CHECKED ntk_error *ntk_alloc(size_t count, size_t size, void *out);
+
+/** Shorthand: NTK_NEW(n, &pointer) allocates n objects of the pointer's target type. */
+#define NTK_NEW(count, pointer) ntk_alloc((count), sizeof **(pointer), (pointer))
+
+/** Copy of a string (length bytes, or all with ntk_copy_text). Release with free(). */
+NTK_CHECKED ntk_error *ntk_copy_text(const char *text, char **out);
+NTK_CHECKED ntk_error *ntk_copy_bytes(const char *text, size_t length, char **out);
+
+#endif

@@ -1,0 +1,71 @@
+/** The command: a table of subcommands, each a file of this folder. From the table come parsing, `ntkgan help` and the man page. */
+#ifndef NTK_CLI_CLI_H
+#define NTK_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/comm.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "config/schema.h"
+
+/** How a command uses ranks. */
+typedef enum {
+  NTK_SOLO,    /* never starts MPI */
+  NTK_WORKERS, /* every rank works; --ranks N starts mpirun -n N, default 1 */
+  NTK_MASTERED /* a master besides the workers: --ranks N starts mpirun -n N+1, default one worker a core; 1 worker = this process */
+} ntk_ranks_use;
+
+typedef struct {
+  const char *name;     /* "ranks": given as --ranks */
+  char letter;          /* 'o' = also -o; 0 = none */
+  const char *argument; /* "N"; NULL = a flag */
+  const char *help;
+} ntk_option;
+
+enum { NTK_MAX_SETS = 256 };
+
+/** What a command gets. */
+typedef struct {
+  const char *const *positional;
+  size_t positional_count;
+  const ntk_catalog *catalog;
+  ntk_log log;             /* stderr; silent on ranks other than 0 */
+  const ntk_comm *world;   /* NULL for NTK_SOLO */
+  bool json;
+  int ranks;               /* workers asked for or chosen */
+  ntk_text out;            /* what to print on standard output: main prints it, on rank 0 only */
+  int status;              /* exit status when no error is returned */
+  const void *parsed;      /* for ntk_cli_option */
+} ntk_cli;
+
+typedef struct {
+  const char *name;
+  const char *arguments;      /* "STUDY.yaml [-o DIR]" */
+  const char *help;           /* one line */
+  const char *details;        /* paragraphs; may be NULL */
+  const ntk_option *options;  /* ends with name NULL; --json, --help (all) and --ranks (unless NTK_SOLO) are added */
+  size_t min_positional, max_positional;
+  ntk_ranks_use use;
+  ntk_error *(*run)(ntk_cli *cli);
+} ntk_command;
+
+/** Value of an option (last one given), NULL when absent; a flag gives "". */
+const char *ntk_cli_option(const ntk_cli *cli, const char *name);
+/** All values of a repeatable option; returns the count (at most `limit`). */
+size_t ntk_cli_options(const ntk_cli *cli, const char *name, const char **values, size_t limit);
+/** An option as a number in a range, `fallback` when absent. NTK_E_USAGE otherwise. */
+NTK_CHECKED ntk_error *ntk_cli_integer(const ntk_cli *cli, const char *name, long long min, long long max, long long fallback, long long *out);
+NTK_CHECKED ntk_error *ntk_cli_number(const ntk_cli *cli, const char *name, double fallback, double *out);
+
+/** SPEC of --network: inline YAML or @file.yaml, checked against the catalog kind "networks". The value belongs to `arena`. */
+NTK_CHECKED ntk_error *ntk_cli_network(const ntk_cli *cli, ntk_arena *arena, const ntk_value **out);
+
+/** The table, ended by a row whose name is NULL (commands.c). */
+const ntk_command *ntk_commands(void);
+const ntk_command *ntk_command_find(const char *name);
+/** The catalog of everything that can be chosen by name (catalog.c). */
+const ntk_catalog *ntk_cli_catalog(void);
+
+#endif

@@ -1,0 +1,31 @@
+/** The hot operation over the ranks of a group: sums of kernels and their gradients, never storing k(X, Z).
+ *
+ *  Rows (queries) are cut into tiles with boundaries that depend on n only; whole tiles are dealt to ranks; each row's sum runs over
+ *  column tiles in a fixed tree. So every result is the same to the last bit on any number of ranks. All functions are collective over `comm`;
+ *  point sets and weights are the same on every rank (replicated), and so are the results.
+ */
+#ifndef NTK_FIELD_FIELD_H
+#define NTK_FIELD_FIELD_H
+
+#include "base/comm.h"
+#include "kernel/kernel.h"
+
+/** value (n x c row-major, or NULL) = k(X, Z) W, gradient (n x d, or NULL) = grad_x sum_j k(x, z_j) w_j0 at every x; W is m x c row-major.
+ *  NTK_E_NONFINITE if a result is not finite. */
+NTK_CHECKED ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t c,
+                                     const double *w, double *value, double *gradient);
+
+/** A symmetric positive semi-definite operator y = D^1/2 K D^1/2 x on R^n, K = k(Z, Z), D = diag(mass) (all ones when mass is NULL).
+ *  K's own rows are stored where `budget` bytes a rank allow it, else recomputed at every product; the bits are the same either way. */
+typedef struct ntk_operator ntk_operator;
+NTK_CHECKED ntk_error *ntk_operator_create(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *z, const double *mass, size_t budget,
+                                           ntk_operator **out);
+void ntk_operator_free(ntk_operator **op);
+size_t ntk_operator_size(const ntk_operator *op);
+NTK_CHECKED ntk_error *ntk_operator_apply(ntk_operator *op, const double *x, double *y);
+
+/** Sum of n numbers by fixed pairwise halving. */
+double ntk_sum(size_t n, const double *values);
+double ntk_dot(size_t n, const double *a, const double *b);
+
+#endif

@@ -1,0 +1,21 @@
+/** Files that are whole or absent. Not collective. */
+#ifndef NTK_IO_FILE_H
+#define NTK_IO_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+/** Writes `path`.part, fsyncs it, renames it to `path`, fsyncs the folder. Retries EINTR and short writes. NTK_E_IO leaves `path` as it was, no .part behind. */
+NTK_CHECKED ntk_error *ntk_file_write(const char *path, const void *bytes, size_t length);
+/** Whole file into memory, NUL-terminated (free()). "-" is standard input. NTK_E_INPUT with the reason; refuses folders and files above `limit` bytes. */
+NTK_CHECKED ntk_error *ntk_file_read(const char *path, size_t limit, char **bytes, size_t *length);
+/** fsync(path), rename(path, target), fsync(folder of target). */
+NTK_CHECKED ntk_error *ntk_file_publish(const char *path, const char *target);
+/** mkdir -p. */
+NTK_CHECKED ntk_error *ntk_folder_make(const char *path);
+bool ntk_file_exists(const char *path);
+
+#endif

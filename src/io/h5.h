@@ -1,0 +1,53 @@
+/** Thin layer over serial HDF5: create, write, read; errors carry HDF5's own reason. No global state but HDF5's; not thread-safe, not collective. */
+#ifndef NTK_IO_H5_H
+#define NTK_IO_H5_H
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+typedef struct ntk_h5 ntk_h5;
+
+/** Creates `path`.part (latest atomic state is only `path`); object time stamps off, so equal content gives equal bytes of data.
+ *  The attribute format_version = 1 is written at once. */
+NTK_CHECKED ntk_error *ntk_h5_create(const char *path, ntk_h5 **out);
+/** Completes: flush, close, fsync, rename to `path`, fsync of the folder. On error nothing is at `path` that was not there before. Frees *file. */
+NTK_CHECKED ntk_error *ntk_h5_commit(ntk_h5 **file);
+/** Opens for reading. NTK_E_INPUT when missing, damaged or of a newer format_version (one without the attribute is accepted). */
+NTK_CHECKED ntk_error *ntk_h5_open(const char *path, ntk_h5 **out);
+/** Closes; a file being created is removed (.part). NULL-safe. */
+void ntk_h5_close(ntk_h5 **file);
+/** The HDF5 handle, for what this layer does not cover. Borrowed. */
+hid_t ntk_h5_id(const ntk_h5 *file);
+
+/** Description of a dataset. rank <= 4; unused entries 0/NULL. Intermediate groups are made. */
+typedef struct {
+  const char *path;          /* "/trajectory/fake" */
+  int rank;
+  size_t shape[4];
+  const char *scale[4];      /* dimension scale for an axis: path of another dataset ("/trajectory/iteration"), or a bare name ("point"): an index scale of that name is made */
+  const char *units;         /* NULL = "1" */
+  const char *long_name;
+} ntk_h5_info;
+
+NTK_CHECKED ntk_error *ntk_h5_write_doubles(ntk_h5 *file, const ntk_h5_info *info, const double *values);
+NTK_CHECKED ntk_error *ntk_h5_write_integers(ntk_h5 *file, const ntk_h5_info *info, const long long *values);
+/** Variable-length UTF-8 strings. */
+NTK_CHECKED ntk_error *ntk_h5_write_texts(ntk_h5 *file, const ntk_h5_info *info, const char *const *values);
+/** Attribute of the object at `path` ("/" = file). */
+NTK_CHECKED ntk_error *ntk_h5_attribute_text(ntk_h5 *file, const char *path, const char *name, const char *value);
+NTK_CHECKED ntk_error *ntk_h5_attribute_double(ntk_h5 *file, const char *path, const char *name, double value);
+NTK_CHECKED ntk_error *ntk_h5_attribute_integer(ntk_h5 *file, const char *path, const char *name, long long value);
+
+/** Reads: memory is allocated for the caller (free()). shape gets `rank` entries; the dataset must have that rank. */
+NTK_CHECKED ntk_error *ntk_h5_read_doubles(ntk_h5 *file, const char *path, int rank, size_t *shape, double **values);
+NTK_CHECKED ntk_error *ntk_h5_read_integers(ntk_h5 *file, const char *path, int rank, size_t *shape, long long **values);
+NTK_CHECKED ntk_error *ntk_h5_read_attribute_text(ntk_h5 *file, const char *path, const char *name, char **value);
+NTK_CHECKED ntk_error *ntk_h5_read_attribute_integer(ntk_h5 *file, const char *path, const char *name, long long *value);
+bool ntk_h5_has(ntk_h5 *file, const char *path);
+/** External link at `path` to "/" of another file (relative names are resolved by HDF5 from this file's folder). */
+NTK_CHECKED ntk_error *ntk_h5_link(ntk_h5 *file, const char *path, const char *target_file);
+
+#endif

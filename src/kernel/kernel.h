@@ -1,0 +1,24 @@
+/** Front door of the kernel room: include/ntkgan/kernel.h and what other rooms need beside it. */
+#ifndef NTK_KERNEL_KERNEL_H
+#define NTK_KERNEL_KERNEL_H
+
+#include <ntkgan/kernel.h>
+
+#include "config/schema.h"
+#include "config/value.h"
+
+/** Kernel from a checked `network` value ({type: mlp, ...}, of the catalog kind "networks"). */
+NTK_CHECKED ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t dimension, ntk_kernel **out);
+
+/** The tables: catalog kinds "networks" and "activations". */
+const ntk_choices *ntk_network_choices(void);
+const ntk_choices *ntk_activation_choices(void);
+
+/** Name of the instruction set the tile evaluators use ("x86-64-v4", "x86-64-v3", "x86-64", "generic"): the best this machine has,
+ *  or what the environment variable NTKGAN_ISA names if the machine has it. */
+const char *ntk_kernel_isa(void);
+
+/** Cost of one entry relative to one ReLU layer's value (about 2 ns): for plans. */
+double ntk_kernel_cost(const ntk_kernel *kernel, int with_gradient);
+
+#endif

@@ -1,0 +1,21 @@
+/** Starting this program under mpirun and looking after it. No MPI in this process. */
+#ifndef NTK_STUDY_LAUNCH_H
+#define NTK_STUDY_LAUNCH_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+/** True inside a job started by mpirun or srun (OMPI_COMM_WORLD_SIZE, PMIX_RANK, ...). */
+bool ntk_launch_inside(void);
+
+/** Workers this process may use: its CPU affinity, SLURM_NTASKS and the like when set. >= 1. */
+int ntk_launch_cores(void);
+
+/** Runs `mpirun -n ranks <this program> argv[1..]` and waits; signals SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU are passed on.
+ *  Uses what root and oversubscription need, one BLAS thread a rank, explicit binding. With `supervise`, a job that died from a rank's death
+ *  (signal, out of memory) is started again, up to a bound, with a line in the log. *status = exit status for main. */
+NTK_CHECKED ntk_error *ntk_launch(char *const *argv, int ranks, bool supervise, const ntk_log *log, int *status);
+
+#endif
