@@ -1,0 +1,26 @@
+"""What the command tests share: running the real command and finding data."""
+
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
+PROGRAM = os.environ.get("NTKGAN", str(ROOT / "build" / "ntkgan"))
+
+
+def ntkgan(*arguments, status=0, timeout=120, stdin=None, cwd=None, env=None):
+    """Runs the command; asserts the exit status (None: any). Returns the completed process with text output."""
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)],
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+    )
+    if status is not None:
+        assert done.returncode == status, f"exit {done.returncode}, expected {status}\n{done.stdout}\n{done.stderr}"
+    return done
