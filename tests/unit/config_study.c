@@ -85,6 +85,8 @@ static void mistakes_are_found_at_their_place(void **state) {
       {HEAD "record: {spectrum: {eigenvalues: alle}}\n", "or all, found \"alle\" (did you mean 'all'?)"},
       {HEAD "generator: {type: partcles}\n", "s.yaml:7:19: generator.type: expected particles, found 'partcles' (did you mean 'particles'?)"},
       {HEAD "generator: {}\n", "s.yaml:7:12: generator.type: required: particles"},
+      {"study: s\n", "s.yaml:1:1: data: required: a mapping (key: value) with real, fake"},
+      {"study: s\ndat: {real: 1}\n", "s.yaml:2:1: dat: unknown key (did you mean 'data'?)\ns.yaml:1:1: data: required"},
       {"study: 5\n", "s.yaml:1:8: study: expected a text, found 5 (put it in quotes)"},
       {"study: a/b\n", "s.yaml:1:8: study: expected a name that can be a folder's"},
       {"- 1\n", "s.yaml:1:1: expected a study (lines 'key: value'), found a list"},
