@@ -1,5 +1,7 @@
 #include "io/h5.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 #include "io/file.h"
 #include "io/h5_file.h"
 
-enum { FORMAT_VERSION = 1 };
+enum { FORMAT_VERSION = 1, IMAGE_STEP = 1 << 20 /* bytes by which the image of a new file grows */ };
 
 ntk_h5_quiet ntk_h5_quiet_begin(void) {
   ntk_h5_quiet before = {NULL, NULL};
@@ -63,13 +65,21 @@ hid_t ntk_h5_text_type(void) {
   return type;
 }
 
-/* No locks: writers work on a .part of their own and readers see complete files only; some cluster file systems cannot lock. */
-static hid_t access_properties(void) {
+/* Readers take no locks: they see complete files only, and some cluster file systems cannot lock. */
+static hid_t read_properties(void) {
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
 #if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
   if (access >= 0) H5Pset_file_locking(access, false, true);
 #endif
   return access;
+}
+
+/* A new file is built in memory: HDF5 cannot close a file whose disk is full (its exit handler then loops and crashes), so it never meets the disk. */
+static hid_t write_properties(void) {
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  if (access < 0 || H5Pset_fapl_core(access, IMAGE_STEP, false) >= 0) return access;
+  H5Pclose(access);
+  return -1;
 }
 
 static ntk_error *file_new(const char *path, bool writing, ntk_h5 **out) {
@@ -91,10 +101,15 @@ ntk_error *ntk_h5_create(const char *path, ntk_h5 **out) {
   NTK_TRY(file_new(path, true, out));
   ntk_h5_quiet before = ntk_h5_quiet_begin();
   ntk_error *err = NULL;
-  hid_t access = access_properties(), creation = H5Pcreate(H5P_FILE_CREATE);
-  if (access >= 0 && creation >= 0 && H5Pset_obj_track_times(creation, false) >= 0)
+  hid_t access = write_properties(), creation = H5Pcreate(H5P_FILE_CREATE);
+  int fd = open((*out)->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); /* a folder that cannot be written shows before the work */
+  if (fd < 0)
+    err = ntk_fail_errno(errno, "cannot create %s", (*out)->part);
+  else
+    close(fd);
+  if (!err && access >= 0 && creation >= 0 && H5Pset_obj_track_times(creation, false) >= 0)
     (*out)->id = H5Fcreate((*out)->part, H5F_ACC_TRUNC, creation, access);
-  if ((*out)->id < 0) err = ntk_h5_fail(*out, NTK_E_IO, "cannot create");
+  if (!err && (*out)->id < 0) err = ntk_h5_fail(*out, NTK_E_IO, "cannot create");
   ntk_h5_drop(access);
   ntk_h5_drop(creation);
   if (!err) err = ntk_h5_attribute_integer(*out, "/", "format_version", FORMAT_VERSION);
@@ -105,16 +120,17 @@ ntk_error *ntk_h5_create(const char *path, ntk_h5 **out) {
 
 ntk_error *ntk_h5_commit(ntk_h5 **file) {
   ntk_h5 *f = *file;
-  if (!f->part) {
-    ntk_h5_close(file);
-    return ntk_fail(NTK_E_INTERNAL, "a file opened for reading was to be completed");
-  }
   ntk_h5_quiet before = ntk_h5_quiet_begin();
   ntk_error *err = NULL;
-  if (H5Fflush(f->id, H5F_SCOPE_GLOBAL) < 0) err = ntk_h5_fail(f, NTK_E_IO, "cannot write");
-  if (H5Fclose(f->id) < 0 && !err) err = ntk_h5_fail(f, NTK_E_IO, "cannot close");
-  f->id = -1;
-  if (!err) err = ntk_file_publish(f->part, f->path);
+  void **image = NULL; /* where the core driver keeps its pointer to the bytes */
+  ssize_t length = -1;
+  if (!f->part)
+    err = ntk_fail(NTK_E_INTERNAL, "%s: opened for reading, cannot be completed", f->path);
+  else if (H5Fflush(f->id, H5F_SCOPE_GLOBAL) < 0 || (length = H5Fget_file_image(f->id, NULL, 0)) < 0 ||
+           H5Fget_vfd_handle(f->id, H5P_DEFAULT, (void **)&image) < 0)
+    err = ntk_h5_fail(f, NTK_E_IO, "cannot complete");
+  else
+    err = ntk_file_write(f->path, *image, (size_t)length);
   ntk_h5_quiet_end(before);
   ntk_h5_close(file);
   return err;
@@ -135,7 +151,7 @@ ntk_error *ntk_h5_open(const char *path, ntk_h5 **out) {
   NTK_TRY(file_new(path, false, out));
   ntk_h5_quiet before = ntk_h5_quiet_begin();
   ntk_error *err = NULL;
-  hid_t access = access_properties();
+  hid_t access = read_properties();
   (*out)->id = access < 0 ? -1 : H5Fopen(path, H5F_ACC_RDONLY, access);
   if ((*out)->id < 0) err = ntk_h5_fail(*out, NTK_E_INPUT, "cannot open as HDF5");
   ntk_h5_drop(access);

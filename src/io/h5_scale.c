@@ -101,7 +101,8 @@ static ntk_error *attach_axis(ntk_h5 *file, const ntk_h5_info *info, hid_t datas
     goto out;
   }
   NTK_TRY_OUT(prepare_scale(file, info, axis, path, scale));
-  if (!itself && H5DSattach_scale(dataset, scale, (unsigned)axis) < 0) err = ntk_h5_fail(file, NTK_E_IO, "cannot attach %s to %s", path, info->path);
+  if (!itself && (H5DSattach_scale(dataset, scale, (unsigned)axis) < 0 || H5DSset_label(dataset, (unsigned)axis, base_name(path)) < 0))
+    err = ntk_h5_fail(file, NTK_E_IO, "cannot attach %s to %s", path, info->path);
 out:
   ntk_h5_drop(scale);
   free(path);

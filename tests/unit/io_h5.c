@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "io/file.h"
 #include "io/h5.h"
 
@@ -199,7 +200,7 @@ static void flipped_bit_is_found(void **state) {
   size_t length = 0, shape[3];
   OK(ntk_file_read("build/tests/io_h5.h5", 1 << 28, &bytes, &length));
   bool found = false;
-  for (size_t at = length - 2000; at > 1000 && !found; at -= 997) { /* somewhere in the compressed chunks */
+  for (size_t at = length - 2000; at > 1000 && !found; at -= 197) { /* somewhere in the compressed chunks */
     bytes[at] ^= 1;
     OK(ntk_file_write(in_folder("flipped.h5"), bytes, length));
     bytes[at] ^= 1;
@@ -207,7 +208,7 @@ static void flipped_bit_is_found(void **state) {
     double *values = NULL;
     ntk_error *e = ntk_h5_open(in_folder("flipped.h5"), &f);
     if (!e) e = ntk_h5_read_doubles(f, "/trajectory/fake", 3, shape, &values);
-    found = e && strstr(ntk_error_message(e), "fletcher32");
+    found = e && strstr(ntk_error_message(e), "Fletcher32");
     ntk_error_free(&e);
     free(values);
     ntk_h5_close(&f);
@@ -219,10 +220,11 @@ static void flipped_bit_is_found(void **state) {
 /* In a child: writes under a limit on the file size and answers whether all is as it should be after the failure. */
 static int try_limited(rlim_t limit) {
   signal(SIGXFSZ, SIG_IGN);
-  if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){limit, limit})) return 10;
+  signal(SIGSEGV, SIG_DFL);
+  if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){limit, RLIM_INFINITY})) return 10;
   ntk_h5 *f = NULL;
   static double values[1 << 16];
-  for (size_t i = 0; i < sizeof values / sizeof *values; i++) values[i] = (double)(i * 2654435761u);
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++) values[i] = ntk_uniform((ntk_rng){1, 0, 1}, i); /* does not compress */
   ntk_error *e = ntk_h5_create(in_folder("full.h5"), &f);
   for (int i = 0; i < 4 && !e; i++) {
     char path[] = "/d0";
@@ -238,7 +240,7 @@ static int try_limited(rlim_t limit) {
   ntk_error_free(&e);
   if (!good) return 11;
   /* The library is usable afterwards. */
-  setrlimit(RLIMIT_FSIZE, &(struct rlimit){RLIM_INFINITY, limit});
+  setrlimit(RLIMIT_FSIZE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
   size_t shape[1];
   double *old = NULL;
   e = ntk_h5_open(in_folder("full.h5"), &f);
