@@ -25,7 +25,7 @@ DEP_LIBS   ?= $(shell $(PKGCONFIG) --libs $(PACKAGES) 2>/dev/null)
 # --- the build ----------------------------------------------------------------------------------------------------------------------
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc $(if $(ELPA_PC),-DNTK_HAVE_ELPA)
 CFLAGS   += -std=c11 -fopenmp-simd $(OPT) $(WARN) -fvisibility=hidden
-LIBS      = $(DEP_LIBS) -lm -lpthread
+LIBS      = -lhdf5_hl $(DEP_LIBS) -lm -lpthread
 
 sources  := $(sort $(wildcard src/*/*.c))
 engine   := $(sort $(wildcard src/kernel/tile/*.c))
