@@ -72,11 +72,20 @@ size_t ntk_cli_options(const ntk_cli *cli, const char *name, const char **values
 NTK_CHECKED ntk_error *ntk_cli_integer(const ntk_cli *cli, const char *name, long long min, long long max, long long fallback, long long *out);
 NTK_CHECKED ntk_error *ntk_cli_number(const ntk_cli *cli, const char *name, double fallback, double *out);
 
+/** An option's YAML value ("lsgan", "{type: mlp}", "@file.yaml") checked against a key. The value belongs to `arena`. */
+NTK_CHECKED ntk_error *ntk_cli_value(const ntk_cli *cli, ntk_arena *arena, const char *option, const ntk_key *key, const ntk_value **out);
+
 /** SPEC of --network: inline YAML or @file.yaml, checked against the catalog kind "networks". The value belongs to `arena`. */
 NTK_CHECKED ntk_error *ntk_cli_network(const ntk_cli *cli, ntk_arena *arena, const ntk_value **out);
 
 /** Reads a point file on rank 0 (so that "-" works under mpirun) and shares it. Collective over cli->world. */
 NTK_CHECKED ntk_error *ntk_cli_points(const ntk_cli *cli, const char *path, ntk_measure *out);
+
+/** Positional 0 and 1 as real and fake points of one dimension. Collective. Both need ntk_measure_free, also after an error. */
+NTK_CHECKED ntk_error *ntk_cli_pair(const ntk_cli *cli, ntk_measure *real, ntk_measure *fake);
+
+/** "ntk" unless --kernel says otherwise. */
+const char *ntk_cli_kernel_kind(const ntk_cli *cli);
 
 /** Kernel from --network and --kernel (default ntk) for points of `dimension`. */
 NTK_CHECKED ntk_error *ntk_cli_kernel(const ntk_cli *cli, size_t dimension, ntk_kernel **out);

@@ -12,6 +12,12 @@ ntk_error *ntk_train_ipm(const ntk_training *training, const double *parameters,
   return NULL;
 }
 
+ntk_error *ntk_train_ipm_external(const ntk_training *training, const double *parameters, double *w) {
+  (void)parameters;
+  for (size_t j = 0; j < training->n; j++) w[j] = j < training->fakes ? 0 : training->time * training->share[j];
+  return NULL;
+}
+
 /* 2t phi1(-2ts) = (1 - e^(-2ts))/s: the solution of dy/dt = 2 (b - s y), y(0) = 0, over b. */
 static double relaxation(double s, const void *context) {
   double t = *(const double *)context;
