@@ -10,10 +10,12 @@
 
 typedef struct ntk_h5 ntk_h5;
 
-/** Creates `path`.part (latest atomic state is only `path`); object time stamps off, so equal content gives equal bytes of data.
- *  The attribute format_version = 1 is written at once. */
+/** Starts a new file, built in memory (as large as the file) until ntk_h5_commit() writes it; an empty `path`.part shows that the folder can be written.
+ *  Object time stamps off: the same calls with equal content give equal bytes. The attribute format_version = 1 is written at once.
+ *  NTK_E_IO with the system's reason. */
 NTK_CHECKED ntk_error *ntk_h5_create(const char *path, ntk_h5 **out);
-/** Completes: flush, close, fsync, rename to `path`, fsync of the folder. On error nothing is at `path` that was not there before. Frees *file. */
+/** Completes: writes `path`.part, fsync, rename to `path`, fsync of the folder, close. On error (NTK_E_IO: a full disk, say) `path` is as it was and
+ *  no .part is left. Frees *file, also on error. */
 NTK_CHECKED ntk_error *ntk_h5_commit(ntk_h5 **file);
 /** Opens for reading. NTK_E_INPUT when missing, damaged or of a newer format_version (one without the attribute is accepted). */
 NTK_CHECKED ntk_error *ntk_h5_open(const char *path, ntk_h5 **out);
@@ -27,7 +29,9 @@ typedef struct {
   const char *path;          /* "/trajectory/fake" */
   int rank;
   size_t shape[4];
-  const char *scale[4];      /* dimension scale for an axis: path of another dataset ("/trajectory/iteration"), or a bare name ("point"): an index scale of that name is made */
+  const char *scale[4];      /* dimension scale of an axis: path of a dataset ("/trajectory/iteration"; one of another group is copied next to this one,
+                                as xarray looks in the group only), or a bare name ("point"): the dataset of that name in the group, else an index scale
+                                0, 1, ... of that name is made. NULL: a vector is its own scale, other axes get "<name>_dim_<axis>". Lengths must agree. */
   const char *units;         /* NULL = "1" */
   const char *long_name;
 } ntk_h5_info;
