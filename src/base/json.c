@@ -3,19 +3,32 @@
 #include <math.h>
 #include <string.h>
 
+/* Characters that YAML's reader refuses or takes for line breaks: journals are read back as YAML. */
+static bool is_special(unsigned long code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff || code == 0xfffe || code == 0xffff;
+}
+
 static void quote(ntk_text *t, const char *value) {
+  size_t left = strlen(value);
   ntk_text_add(t, "\"");
-  for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
-    if (*c == '"' || *c == '\\')
-      ntk_text_addf(t, "\\%c", *c);
-    else if (*c == '\n')
+  while (left) {
+    unsigned long code;
+    size_t n = ntk_utf8_decode(value, left, &code);
+    if (!n)
+      ntk_text_add(t, "\\ufffd"); /* a file name may hold any byte */
+    else if (code == '"' || code == '\\')
+      ntk_text_addf(t, "\\%c", *value);
+    else if (code == '\n')
       ntk_text_add(t, "\\n");
-    else if (*c == '\t')
+    else if (code == '\t')
       ntk_text_add(t, "\\t");
-    else if (*c < 0x20 || *c == 0x7f)
-      ntk_text_addf(t, "\\u%04x", *c);
+    else if (is_special(code))
+      ntk_text_addf(t, "\\u%04lx", code);
     else
-      ntk_text_add_bytes(t, (const char *)c, 1);
+      ntk_text_add_bytes(t, value, n);
+    n += !n;
+    value += n;
+    left -= n;
   }
   ntk_text_add(t, "\"");
 }

@@ -7,12 +7,12 @@
 
 #include "base/text.h"
 
-/** Writer state: `ntk_json j = NTK_JSON(&text);`. Commas and quotes are placed by the writer; nesting up to 32. One line, no spaces
+/** Writer state: `ntk_json j = NTK_JSON(&text);`. Commas and quotes are placed by the writer; nesting up to 95. One line, no spaces
  *  but after ':' and ','. Numbers in shortest exact form; non-finite numbers as null. */
 typedef struct {
   ntk_text *text;
   unsigned depth;
-  bool has_items[32];
+  bool has_items[96];
 } ntk_json;
 
 #define NTK_JSON(t) {(t), 0, {false}}

@@ -29,6 +29,9 @@ NTK_CHECKED ntk_error *ntk_text_take(ntk_text *t, char **out);
 /** Shortest decimal form that reads back as the same double ("1", "0.1", "1e-09"); "nan", "inf", "-inf". `out` holds 32 bytes. */
 void ntk_format_double(double value, char out[32]);
 
+/** Length of the well-formed UTF-8 character at `bytes` (1 to 4, its code in *code), 0 if there is none within `left` bytes. */
+size_t ntk_utf8_decode(const char *bytes, size_t left, unsigned long *code);
+
 /** Nearest word of `words` (edit distance with transpositions, case-insensitive) or NULL when none is near. */
 const char *ntk_nearest_word(const char *word, const char *const *words, size_t count);
 

@@ -24,6 +24,10 @@ void ntk_operator_free(ntk_operator **op);
 size_t ntk_operator_size(const ntk_operator *op);
 NTK_CHECKED ntk_error *ntk_operator_apply(ntk_operator *op, const double *x, double *y);
 
+/** The whole matrix D^1/2 K D^1/2 on every rank, row-major n x n: for small n. Collective. */
+NTK_CHECKED ntk_error *ntk_operator_matrix(ntk_operator *op, double *out);
+const ntk_comm *ntk_operator_comm(const ntk_operator *op);
+
 /** Sum of n numbers by fixed pairwise halving. */
 double ntk_sum(size_t n, const double *values);
 double ntk_dot(size_t n, const double *a, const double *b);

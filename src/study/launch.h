@@ -18,4 +18,8 @@ int ntk_launch_cores(void);
  *  (signal, out of memory) is started again, up to a bound, with a line in the log. *status = exit status for main. */
 NTK_CHECKED ntk_error *ntk_launch(char *const *argv, int ranks, bool supervise, const ntk_log *log, int *status);
 
+/** What a rank's process should exit with: `status`, or, when ntk_launch() started the job, 0 after rank 0 has left the status for it (so
+ *  that mpirun prints no banner about a run that failed or stopped in good order). */
+int ntk_launch_exit(int status);
+
 #endif

@@ -1,0 +1,79 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "io/file.h"
+
+enum { SPEC_LIMIT = 1 << 20 };
+
+/* Checks one value given on the command line ("lsgan", "{type: mlp, ...}", "@file.yaml") against a key. */
+ntk_error *ntk_cli_value(const ntk_cli *cli, ntk_arena *arena, const char *option, const ntk_key *key, const ntk_value **out) {
+  const char *text = ntk_cli_option(cli, option);
+  char *file = NULL, *source = NULL;
+  if (!text) return ntk_fail(NTK_E_USAGE, "--%s is needed (%s)", option, key->help);
+  ntk_error *err = NULL;
+  size_t length = strlen(text);
+  if (text[0] == '@') {
+    NTK_TRY(ntk_file_read(text + 1, SPEC_LIMIT, &file, &length));
+    source = (char *)text + 1;
+    text = file;
+  }
+  char name[64];
+  snprintf(name, sizeof name, "--%s", option);
+  const ntk_value *raw = NULL;
+  const ntk_schema schema = {arena, cli->catalog, NULL};
+  NTK_TRY_OUT(ntk_value_parse(arena, source ? source : name, text, length, &raw));
+  err = ntk_schema_check_one(&schema, key, raw, out);
+out:
+  free(file);
+  return err;
+}
+
+static const ntk_key network_key = {"network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL,
+                                    "'{type: mlp, depth: 3, activation: relu}' or @file.yaml"};
+
+ntk_error *ntk_cli_network(const ntk_cli *cli, ntk_arena *arena, const ntk_value **out) { return ntk_cli_value(cli, arena, "network", &network_key, out); }
+
+const char *ntk_cli_kernel_kind(const ntk_cli *cli) {
+  const char *kind = ntk_cli_option(cli, "kernel");
+  return kind ? kind : "ntk";
+}
+
+ntk_error *ntk_cli_kernel(const ntk_cli *cli, size_t dimension, ntk_kernel **out) {
+  *out = NULL;
+  const char *kind = ntk_cli_kernel_kind(cli);
+  if (strcmp(kind, "ntk") && strcmp(kind, "nngp")) return ntk_fail(NTK_E_USAGE, "--kernel: expected ntk or nngp, not '%s'", kind);
+  ntk_arena *arena = NULL;
+  NTK_TRY(ntk_arena_create(&arena));
+  const ntk_value *network = NULL;
+  ntk_error *err = ntk_cli_network(cli, arena, &network);
+  if (!err) err = ntk_kernel_create(network, kind, dimension, out);
+  ntk_arena_free(&arena);
+  return err;
+}
+
+ntk_error *ntk_cli_points(const ntk_cli *cli, const char *path, ntk_measure *out) {
+  *out = (ntk_measure){0};
+  ntk_error *err = cli->world->rank == 0 ? ntk_measure_read(path, out) : NULL;
+  NTK_TRY_ALL(cli->world, err);
+  size_t shape[2] = {out->n, out->d};
+  NTK_TRY(ntk_comm_bcast(cli->world, shape, sizeof shape, 0));
+  if (cli->world->rank) {
+    out->n = shape[0];
+    out->d = shape[1];
+    err = NTK_NEW(out->n * out->d, &out->x);
+    if (!err) err = NTK_NEW(out->n, &out->mass);
+  }
+  NTK_TRY_ALL(cli->world, err);
+  NTK_TRY(ntk_comm_bcast(cli->world, out->x, out->n * out->d * sizeof(double), 0));
+  return ntk_comm_bcast(cli->world, out->mass, out->n * sizeof(double), 0);
+}
+
+ntk_error *ntk_cli_pair(const ntk_cli *cli, ntk_measure *real, ntk_measure *fake) {
+  *fake = (ntk_measure){0};
+  NTK_TRY(ntk_cli_points(cli, cli->positional[0], real));
+  NTK_TRY(ntk_cli_points(cli, cli->positional[1], fake));
+  if (real->d == fake->d) return NULL;
+  return ntk_fail(NTK_E_INPUT, "%s has dimension %zu, %s has %zu", cli->positional[0], real->d, cli->positional[1], fake->d);
+}

@@ -1,0 +1,97 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "run/state.h"
+
+static const double default_memory_gib = 4; /* for a stored matrix, when the study declares none; bits do not depend on it */
+
+static ntk_error *build_data(ntk_run_state *s) {
+  const ntk_value *settings = s->job->settings;
+  ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_REAL};
+  NTK_TRY(ntk_measure_create(ntk_value_find(settings, "data.real"), rng, &s->real));
+  rng.stream = NTK_STREAM_FAKE;
+  NTK_TRY(ntk_measure_create(ntk_value_find(settings, "data.fake"), rng, &s->fake));
+  if (s->fake.d != s->real.d)
+    return ntk_fail(NTK_E_CONFIG, "data.fake has dimension %zu, data.real has %zu: they must be equal", s->fake.d, s->real.d);
+  NTK_TRY(NTK_NEW(s->fake.n, &s->c));
+  return NTK_NEW(s->fake.n * s->fake.d, &s->gradient);
+}
+
+static ntk_error *build_model(ntk_run_state *s) {
+  const ntk_value *settings = s->job->settings;
+  double gib = ntk_has(settings, "resources.memory_per_rank") ? ntk_get_number(settings, "resources.memory_per_rank") / 2 : default_memory_gib;
+  NTK_TRY(ntk_discriminator_create(s->group, ntk_value_get(settings, "discriminator"), s->real.d, (size_t)(gib * 0x1p30), &s->discriminator));
+  return ntk_flow_create(settings, &s->flow);
+}
+
+static ntk_error *build_metrics(ntk_run_state *s) {
+  const ntk_value *list = ntk_value_find(s->job->settings, "record.metrics");
+  ntk_records *r = &s->records;
+  r->name[0] = "loss";
+  r->long_name[0] = "mean of the generator's objective c(f) over the fake points";
+  r->series = 1;
+  NTK_TRY(NTK_NEW(ntk_value_count(list), &s->metrics));
+  for (size_t i = 0; i < ntk_value_count(list); i++) {
+    ntk_rng rng = {(uint64_t)ntk_get_integer(s->job->settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_METRIC};
+    NTK_TRY(ntk_metric_create(ntk_value_item(list, i), ntk_discriminator_kernel(s->discriminator), s->real.d, ntk_rng_part(rng, (uint32_t)i),
+                              &s->metrics[i]));
+    s->metric_count++;
+    for (size_t k = 0; k < ntk_metric_count(s->metrics[i]); k++) {
+      if (r->series == NTK_MAX_SERIES) return ntk_fail(NTK_E_CONFIG, "record.metrics: more than %d numbers a record", NTK_MAX_SERIES);
+      for (size_t before = 0; before < r->series; before++)
+        if (!strcmp(r->name[before], ntk_metric_name(s->metrics[i], k)))
+          return ntk_fail(NTK_E_CONFIG, "record.metrics: '%s' is asked for twice", r->name[before]);
+      r->name[r->series] = ntk_metric_name(s->metrics[i], k);
+      r->long_name[r->series++] = ntk_metric_long_name(s->metrics[i], k);
+    }
+  }
+  return NULL;
+}
+
+static ntk_error *build_records(ntk_run_state *s) {
+  const ntk_value *record = ntk_value_get(s->job->settings, "record");
+  ntk_records *r = &s->records;
+  s->iterations = ntk_get_integer(s->job->settings, "train.iterations");
+  NTK_TRY(ntk_schedule_create(record, s->iterations, &s->record));
+  r->capacity = ntk_schedule_count(&s->record);
+  r->n = s->fake.n;
+  r->d = s->fake.d;
+  r->total = s->fake.n + s->real.n;
+  s->has_spectrum = ntk_has(record, "spectrum");
+  if (s->has_spectrum) {
+    const ntk_value *spectrum = ntk_value_get(record, "spectrum"), *kept = ntk_value_get(spectrum, "eigenvalues");
+    NTK_TRY(ntk_schedule_create(spectrum, s->iterations, &s->spectrum));
+    r->spectra_capacity = ntk_schedule_count(&s->spectrum);
+    r->eigenvalues = ntk_value_kind_of(kept) == NTK_NUMBER ? (size_t)ntk_value_number(kept) : r->total;
+    r->eigenvectors = (size_t)ntk_get_integer(spectrum, "eigenvectors");
+    if (r->eigenvalues > r->total) r->eigenvalues = r->total;
+    if (r->eigenvectors > r->total) r->eigenvectors = r->total;
+  }
+  return s->group->rank ? NULL : ntk_records_allocate(r, ntk_get_bool(record, "trajectory"));
+}
+
+ntk_error *ntk_run_state_build(const ntk_comm *group, const ntk_run_job *job, ntk_run_state *state) {
+  *state = (ntk_run_state){.group = group, .job = job, .start = ntk_clock(), .start_wall = ntk_clock_wall()};
+  NTK_TRY_ALL(group, build_data(state));
+  NTK_TRY_ALL(group, build_model(state));
+  NTK_TRY_ALL(group, build_metrics(state));
+  return ntk_agree(group, build_records(state));
+}
+
+void ntk_run_state_free(ntk_run_state *state) {
+  for (size_t i = 0; i < state->metric_count; i++) ntk_metric_free(&state->metrics[i]);
+  free(state->metrics);
+  ntk_schedule_free(&state->record);
+  ntk_schedule_free(&state->spectrum);
+  ntk_records_free(&state->records);
+  ntk_discriminator_free(&state->discriminator);
+  ntk_flow_free(&state->flow);
+  ntk_measure_free(&state->fake);
+  ntk_measure_free(&state->real);
+  free(state->c);
+  free(state->gradient);
+  *state = (ntk_run_state){0};
+}
+
+double ntk_run_state_seconds(const ntk_run_state *state) { return state->seconds_before + ntk_clock() - state->start; }

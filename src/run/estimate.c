@@ -1,0 +1,80 @@
+#include <math.h>
+#include <string.h>
+
+#include "data/data.h"
+#include "gan/loss.h"
+#include "gram/gram.h"
+#include "kernel/kernel.h"
+#include "run/records.h"
+#include "run/run.h"
+#include "run/schedule.h"
+
+/* Nominal rates of one core; a plan is right within a small factor, order and ETA are refined while running. */
+static const double entry_seconds = 4e-9;     /* one kernel entry of cost 1 (src/kernel) */
+static const double product_seconds = 0.6e-9; /* one entry of a stored matrix times a vector */
+static const double eigen_seconds = 3e-10;    /* times n^3 */
+static const double sinkhorn_seconds = 4e-7;  /* a pair of points: about 200 temperatures, 4 exponentials each at 0.5 ns */
+
+typedef struct {
+  size_t n, m, d;
+  double iterations, records, spectra, products, value_cost, gradient_cost;
+  size_t vectors;
+} sizes;
+
+static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
+  size_t d_fake;
+  NTK_TRY(ntk_measure_size(ntk_value_find(settings, "data.real"), &z->m, &z->d));
+  NTK_TRY(ntk_measure_size(ntk_value_find(settings, "data.fake"), &z->n, &d_fake));
+  const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
+  ntk_kernel *kernel = NULL;
+  NTK_TRY(ntk_kernel_create(ntk_value_get(discriminator, "network"), ntk_get_text(discriminator, "kernel"), z->d, &kernel));
+  z->value_cost = ntk_kernel_cost(kernel, 0);
+  z->gradient_cost = ntk_kernel_cost(kernel, 1);
+  ntk_kernel_free(&kernel);
+  ntk_loss loss;
+  NTK_TRY(ntk_loss_create(ntk_value_get(discriminator, "loss"), &loss));
+  z->products = loss.entry->products;
+  return NULL;
+}
+
+static ntk_error *schedule_sizes(const ntk_value *settings, sizes *z) {
+  const ntk_value *record = ntk_value_get(settings, "record");
+  ntk_schedule schedule;
+  long long iterations = ntk_get_integer(settings, "train.iterations");
+  z->iterations = (double)iterations;
+  NTK_TRY(ntk_schedule_create(record, iterations, &schedule));
+  z->records = (double)ntk_schedule_count(&schedule);
+  ntk_schedule_free(&schedule);
+  z->spectra = 0;
+  z->vectors = 0;
+  if (!ntk_has(record, "spectrum")) return NULL;
+  NTK_TRY(ntk_schedule_create(ntk_value_get(record, "spectrum"), iterations, &schedule));
+  z->spectra = (double)ntk_schedule_count(&schedule);
+  z->vectors = (size_t)ntk_get_integer(record, "spectrum.eigenvectors");
+  ntk_schedule_free(&schedule);
+  return NULL;
+}
+
+ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *out) {
+  sizes z = {0};
+  NTK_TRY(measure_sizes(settings, &z));
+  NTK_TRY(schedule_sizes(settings, &z));
+  double n = (double)z.n, m = (double)z.m, total = n + m, p = (double)ranks;
+  double step = n * total * z.gradient_cost * entry_seconds;
+  if (z.products > 0) step += total * total * (z.value_cost * entry_seconds + z.products * product_seconds);
+  double record = 0;
+  const ntk_value *metrics = ntk_value_find(settings, "record.metrics");
+  for (size_t i = 0; i < ntk_value_count(metrics); i++)
+    record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8) ? n * m * sinkhorn_seconds
+                                                                                  : total * total * z.value_cost * entry_seconds;
+  out->seconds = z.iterations * step + z.records * record + z.spectra * pow(total, 3) * eigen_seconds;
+  bool trajectory = ntk_get_bool(settings, "record.trajectory");
+  double positions = trajectory ? z.records * n * (double)z.d * sizeof(double) : 0;
+  double spectra = z.spectra * total * (1 + (double)z.vectors) * sizeof(double);
+  out->output_bytes = (trajectory || z.spectra > 0) ? positions + spectra + m * (double)z.d * sizeof(double) + 65536 : 0;
+  double stored = z.products > 0 ? total * total / p * sizeof(double) : 0;
+  double gram = z.spectra > 0 ? (double)ntk_gram_memory(z.n + z.m, (size_t)ranks, z.vectors) : 0;
+  out->memory_bytes = 96e6 + positions + spectra + (stored > gram ? stored : gram) + 40 * total * (double)(z.d + 8) * sizeof(double);
+  out->arrays = trajectory || z.spectra > 0;
+  return NULL;
+}

@@ -1,0 +1,44 @@
+/** Private to run/: what a run has recorded so far, held by the group's root until the run file is written. */
+#ifndef NTK_RUN_RECORDS_H
+#define NTK_RUN_RECORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/text.h"
+#include "io/h5.h"
+
+enum { NTK_MAX_SERIES = 64 };
+
+typedef struct {
+  size_t n, d;                 /* fake points */
+  size_t capacity, count;      /* records */
+  double *iteration, *time;    /* capacity */
+  size_t series;               /* named numbers at each record; the first is "loss" */
+  const char *name[NTK_MAX_SERIES], *long_name[NTK_MAX_SERIES]; /* borrowed */
+  double *values;              /* capacity x series */
+  double *trajectory;          /* capacity x n x d, or NULL */
+  size_t spectra_capacity, spectra; /* spectra recorded */
+  size_t total, eigenvalues, eigenvectors; /* points of gamma, numbers of each kept */
+  double *spectrum_iteration;  /* spectra_capacity */
+  double *eigenvalue;          /* spectra_capacity x eigenvalues */
+  double *eigenvector;         /* spectra_capacity x total x eigenvectors, or NULL */
+  double *alignment;           /* spectra_capacity x eigenvectors, or NULL */
+} ntk_records;
+
+/** Allocates for the sizes already set in `r` (capacities, n, d, series, total, eigenvalues, eigenvectors; `trajectory`: keep positions). */
+NTK_CHECKED ntk_error *ntk_records_allocate(ntk_records *r, bool trajectory);
+void ntk_records_free(ntk_records *r);
+
+/** True when there is something that only a run file can hold. */
+bool ntk_records_arrays(const ntk_records *r);
+
+/** {"iteration": [...], "metrics": {"loss": [...], ...}} */
+void ntk_records_json(const ntk_records *r, ntk_text *out);
+
+/** Groups /trajectory, /metrics, /spectrum and /loss of a run file (interface: Files). */
+NTK_CHECKED ntk_error *ntk_records_write(const ntk_records *r, ntk_h5 *file);
+/** The same datasets back into allocated records (of a checkpoint). NTK_E_INPUT when shapes do not fit. */
+NTK_CHECKED ntk_error *ntk_records_read(ntk_records *r, ntk_h5 *file);
+
+#endif

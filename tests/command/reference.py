@@ -1,0 +1,36 @@
+"""Reference files name networks in their own words; this gives ours."""
+
+PLAIN = {"relu", "abs", "sigmoid_like", "gelu", "identity"}
+WITH = {"leaky_relu": {"alpha": "slope"}, "ab_relu": {}, "erf": {}, "sin": {}, "cos": {}, "rbf": {}, "arbf": {}}
+
+
+def activation_of(entry):
+    """An activation in interface words, or None where the program has none of that name."""
+    name, parameters = (entry, {}) if isinstance(entry, str) else (entry["name"], {k: v for k, v in entry.items() if k != "name"})
+    if name in PLAIN:
+        return name
+    if name in WITH:
+        renamed = {WITH[name].get(key, key): value for key, value in parameters.items()}
+        return {name: renamed} if renamed else name
+    return None
+
+
+def network_of(arch):
+    """The `network` value of a reference architecture, or None when it is not of the mlp family."""
+    activations = [activation_of(entry) for entry in arch.get("activations", [])]
+    if arch["type"] != "mlp" or None in activations:
+        return None
+    network = {
+        "type": "mlp",
+        "depth": arch["depth"],
+        "activation": activations if len(activations) > 1 else activations[0],
+        "weight_stddev": arch["W_std"],
+        "bias_stddev": arch["b_std"],
+        "last_bias_stddev": arch.get("last_b_std", 0.0),
+        "parameterization": arch["parameterization"],
+        "layer_norm": arch["layer_norm"],
+        "input_transform": arch["input_transform"],
+    }
+    if arch["parameterization"] == "standard":
+        network["width"] = arch["width"]
+    return network
