@@ -27,6 +27,12 @@ typedef struct {
 
 static ntk_where to_where(const reader *r, yaml_mark_t mark) { return (ntk_where){r->source, (int)mark.line + 1, (int)mark.column + 1}; }
 
+/* A key may hold a line break; a message may not. */
+static void one_line(char *text) {
+  for (; *text; text++)
+    if ((unsigned char)*text < 0x20) *text = '?';
+}
+
 static ntk_error *fail_at(ntk_where w, const char *what) { return ntk_fail(NTK_E_CONFIG, "%s:%d:%d: %s", w.source, w.line, w.column, what); }
 
 /* Where byte `offset` of the text is. */
@@ -222,9 +228,10 @@ static ntk_error *settle_keys(reader *r, const ntk_value *all, size_t given, ntk
     }
   }
   if (twice) {
-    ntk_where w = twice->key_where;
-    err =
-        ntk_fail(NTK_E_CONFIG, "%s:%d:%d: '%.100s' is given twice (first at line %d)", w.source, w.line, w.column, twice->key, first->key_where.line);
+    char what[160];
+    snprintf(what, sizeof what, "'%.100s' is given twice (first at line %d)", twice->key, first->key_where.line);
+    one_line(what);
+    err = fail_at(twice->key_where, what);
     goto out;
   }
   for (size_t i = 0; i < all->count; i++)

@@ -1,0 +1,78 @@
+/* Every key of a study. A row here is all that parsing, checking, help, the man page and the JSON Schema need. */
+#include "config/schema.h"
+
+#define TWO_53 9007199254740992.0
+
+static const ntk_key data_keys[] = {
+    {"real", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "data", NULL, NULL, NULL, "target points (beta)"},
+    {"fake", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "data", NULL, NULL, NULL, "generated points before the first step (alpha)"},
+    NTK_KEYS_END,
+};
+
+static const ntk_key discriminator_keys[] = {
+    {"width", NTK_T_WORD, 0, 0, 0, "infinite", NULL, NULL, "infinite", NULL, "hidden units"},
+    {"kernel", NTK_T_WORD, 0, 0, 0, "ntk|nngp", NULL, NULL, "ntk", NULL, "which kernel of the network: all layers trained, or the last only"},
+    {"network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL, "architecture"},
+    {"loss", NTK_T_NAMED, NTK_KEY_REQUIRED, 0, 0, NULL, "losses", NULL, NULL, NULL, "loss, or {LOSS: {parameter: value}}"},
+    {"time", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "1.0", NULL, "training time of the discriminator at each generator step"},
+    {"normalization", NTK_T_WORD, 0, 0, 0, "measure|peer", NULL, NULL, "measure", NULL, "masses in the loss: those of the measure, or GAN(TK)2's"},
+    {"tolerance", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1, NULL, NULL, NULL, "1e-12", NULL, "relative tolerance of iterative solvers"},
+    {"f0", NTK_T_WORD, 0, 0, 0, "zero", NULL, NULL, "zero", NULL, "discriminator before training"},
+    NTK_KEYS_END,
+};
+
+static const ntk_key train_keys[] = {
+    {"iterations", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, TWO_53, NULL, NULL, NULL, NULL, NULL, "generator steps"},
+    {"step", NTK_T_NUMBER, NTK_KEY_REQUIRED | NTK_KEY_OPEN_MIN, 0, 1e300, NULL, NULL, NULL, NULL, NULL, "learning rate of the generator"},
+    {"integrator", NTK_T_WORD, 0, 0, 0, "euler", NULL, NULL, "euler", NULL, "time stepping of the flow"},
+    NTK_KEYS_END,
+};
+
+static const ntk_key metric_keys[] = {
+    {"every", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "iterations",
+     "not at each record but this often (null: at each)"},
+    {"points", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", NULL, "of a random subsample of so many points (null: of all)"},
+    NTK_KEYS_END,
+};
+
+static const ntk_key spectrum_keys[] = {
+    {"every", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "iterations", "how often (null: at the first and the last)"},
+    {"at", NTK_T_INTEGER, NTK_KEY_LIST | NTK_KEY_EITHER, 0, TWO_53, NULL, NULL, NULL, NULL, "iterations", "instead of every: at these iterations"},
+    {"eigenvalues", NTK_T_INTEGER, 0, 1, TWO_53, "all", NULL, NULL, "all", NULL, "how many, from the largest"},
+    {"eigenvectors", NTK_T_INTEGER, 0, 0, TWO_53, NULL, NULL, NULL, "0", NULL, "how many, from the largest eigenvalue's"},
+    NTK_KEYS_END,
+};
+
+static const ntk_key record_keys[] = {
+    {"every", NTK_T_INTEGER, 0, 1, TWO_53, NULL, NULL, NULL, "100", "iterations", "how often; the first and the last are always recorded"},
+    {"at", NTK_T_INTEGER, NTK_KEY_LIST | NTK_KEY_EITHER, 0, TWO_53, NULL, NULL, NULL, NULL, "iterations", "instead of every: at these iterations"},
+    {"trajectory", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "true", NULL, "positions of the generated points"},
+    {"metrics", NTK_T_NAMED, NTK_KEY_LIST, 0, 0, NULL, "metrics", metric_keys, "[]", NULL, "metrics, each a name or {NAME: {parameter: value}}"},
+    {"spectrum", NTK_T_SECTION, NTK_KEY_NULLABLE, 0, 0, NULL, NULL, spectrum_keys, "null", NULL,
+     "spectrum of the Gram matrix on fake and real points"},
+    NTK_KEYS_END,
+};
+
+static const ntk_key resources_keys[] = {
+    {"ranks_per_run", NTK_T_INTEGER, NTK_KEY_NO_ID, 1, 1e6, "auto", NULL, NULL, "auto", NULL, "MPI ranks that share one run"},
+    {"memory_per_rank", NTK_T_NUMBER, NTK_KEY_NO_ID | NTK_KEY_NULLABLE | NTK_KEY_OPEN_MIN, 0, 1e6, NULL, NULL, NULL, "null", "GiB",
+     "memory a rank may use (null: what the machine has)"},
+    {"checkpoint_every", NTK_T_NUMBER, NTK_KEY_NO_ID | NTK_KEY_OPEN_MIN, 0, 1e9, NULL, NULL, NULL, "600", "s",
+     "least time between checkpoints of a run"},
+    NTK_KEYS_END,
+};
+
+static const ntk_key study_keys[] = {
+    {"study", NTK_T_STRING, NTK_KEY_REQUIRED | NTK_KEY_NO_ID, 0, 0, NULL, NULL, NULL, NULL, NULL, "name of the study, of its results' folder too"},
+    {"seed", NTK_T_INTEGER, 0, 0, TWO_53, NULL, NULL, NULL, "0", NULL, "every random number is a function of it and the repetition"},
+    {"repeat", NTK_T_INTEGER, NTK_KEY_NO_ID, 1, 1e6, NULL, NULL, NULL, "1", NULL, "repetitions of each run with other random numbers"},
+    {"data", NTK_T_SECTION, 0, 0, 0, NULL, NULL, data_keys, NULL, NULL, "where the points come from"},
+    {"discriminator", NTK_T_SECTION, 0, 0, 0, NULL, NULL, discriminator_keys, NULL, NULL, "what is trained at each generator step"},
+    {"generator", NTK_T_TYPED, 0, 0, 0, NULL, "generators", NULL, "{type: particles}", NULL, "how the generated points move"},
+    {"train", NTK_T_SECTION, 0, 0, 0, NULL, NULL, train_keys, NULL, NULL, "the generator's steps"},
+    {"record", NTK_T_SECTION, 0, 0, 0, NULL, NULL, record_keys, NULL, NULL, "what is kept of a run"},
+    {"resources", NTK_T_SECTION, NTK_KEY_NO_ID, 0, 0, NULL, NULL, resources_keys, NULL, NULL, "how it is computed; changes no result"},
+    NTK_KEYS_END,
+};
+
+const ntk_key *ntk_study_keys(void) { return study_keys; }
