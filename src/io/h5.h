@@ -45,6 +45,8 @@ NTK_CHECKED ntk_error *ntk_h5_attribute_text(ntk_h5 *file, const char *path, con
 NTK_CHECKED ntk_error *ntk_h5_attribute_double(ntk_h5 *file, const char *path, const char *name, double value);
 NTK_CHECKED ntk_error *ntk_h5_attribute_integer(ntk_h5 *file, const char *path, const char *name, long long value);
 
+/** Rank (at most 4) and shape of a dataset of numbers. NTK_E_INPUT if there is none at `path`. */
+NTK_CHECKED ntk_error *ntk_h5_read_shape(ntk_h5 *file, const char *path, int *rank, size_t shape[4]);
 /** Reads: memory is allocated for the caller (free()). shape gets `rank` entries; the dataset must have that rank. */
 NTK_CHECKED ntk_error *ntk_h5_read_doubles(ntk_h5 *file, const char *path, int rank, size_t *shape, double **values);
 NTK_CHECKED ntk_error *ntk_h5_read_integers(ntk_h5 *file, const char *path, int rank, size_t *shape, long long **values);
