@@ -20,7 +20,7 @@ size_t ntk_gram_size(const ntk_gram *gram);
  *  (each normalised, sign fixed: its entry of largest modulus is positive). Destroys the matrix. By ELPA where built in, else ScaLAPACK pdsyevd; the choice is
  *  in ntk_gram_solver(). NTK_E_NUMERIC with the solver's info. */
 NTK_CHECKED ntk_error *ntk_gram_eigen(ntk_gram *gram, size_t k, double *values, double *vectors);
-/** "elpa 2022.11.001" or "scalapack pdsyevd". */
+/** "elpa 20221109" (the date of its interface) or "scalapack pdsyevd". */
 const char *ntk_gram_solver(void);
 
 /** Bytes a rank needs for n points on `ranks` ranks with k vectors. */

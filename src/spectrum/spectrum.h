@@ -9,10 +9,11 @@ typedef struct {
   size_t n, k;
   double *values;    /* n, descending */
   double *vectors;   /* n x k row-major, NULL when k = 0 */
-  double *alignment; /* n or k: squared share of the target `b` along each eigenvector, sums to <= 1; NULL without vectors or target */
+  double *alignment; /* k: squared share of mass^1/2 target along each eigenvector (of the target itself along T's eigenfunctions in
+                        L2(gamma)), sums to <= 1; NULL without vectors or target */
 } ntk_spectrum;
 
-/** Collective over comm. mass: n masses or NULL (ones). target: n values whose alignment is wanted, or NULL. */
+/** Collective over comm, results replicated; k > n gives n vectors. mass: n masses or NULL (ones). target: n values whose alignment is wanted, or NULL. */
 NTK_CHECKED ntk_error *ntk_spectrum_compute(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *z, const double *mass, size_t k,
                                             const double *target, ntk_spectrum *out);
 void ntk_spectrum_free(ntk_spectrum *s);

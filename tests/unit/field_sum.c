@@ -1,0 +1,209 @@
+// ranks: 1 2 3 4
+// Distributed kernel sums and operators: right, and the same to the last bit on any number of ranks, stored or recomputed.
+#include <math.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "check.h"
+#include "field/field.h"
+#include "field/krylov.h"
+
+enum { N = 333, M = 517, C = 3 };
+
+static ntk_comm world, self;
+
+static double *normals(size_t count, uint32_t stream) {
+  double *x = NULL;
+  OK(ntk_alloc(count, sizeof(double), &x));
+  for (size_t i = 0; i < count; i++) x[i] = ntk_normal((ntk_rng){7, 0, stream}, i);
+  return x;
+}
+
+typedef struct {
+  size_t d;
+  ntk_kernel *kernel;
+  ntk_prepared *x, *z;
+  double *w;
+} problem;
+
+static problem make(size_t d) {
+  problem p = {.d = d};
+  OK(ntk_kernel_parse("{type: mlp, depth: 2, activation: relu, bias_stddev: 0.5}", "ntk", d, &p.kernel));
+  double *x = normals(N * d, 1), *z = normals(M * d, 2);
+  OK(ntk_prepare(p.kernel, N, x, &p.x));
+  OK(ntk_prepare(p.kernel, M, z, &p.z));
+  p.w = normals(M * C, 3);
+  free(x);
+  free(z);
+  return p;
+}
+
+static void release(problem *p) {
+  ntk_prepared_free(&p->x);
+  ntk_prepared_free(&p->z);
+  ntk_kernel_free(&p->kernel);
+  free(p->w);
+}
+
+/* The whole matrix, one entry a tile. */
+static double *full_matrix(const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z) {
+  size_t n = ntk_prepared_count(x), m = ntk_prepared_count(z);
+  double *k = NULL;
+  ntk_workspace *workspace = NULL;
+  OK(ntk_alloc(n * m, sizeof(double), &k));
+  OK(ntk_workspace_create(kernel, &workspace));
+  ntk_tile_values(kernel, workspace, (ntk_tile){x, z, 0, n, 0, m}, k, m);
+  ntk_workspace_free(&workspace);
+  return k;
+}
+
+static void sums_equal_the_matrix_product(void **state) {
+  (void)state;
+  for (size_t d = 2; d <= 20; d += 18) { /* direct differences and GEMM */
+    problem p = make(d);
+    double *k = full_matrix(p.kernel, p.x, p.z), value[N * C], *gradient = normals(N * d, 9);
+    OK(ntk_field_sum(&world, p.kernel, p.x, p.z, C, p.w, value, gradient));
+    for (size_t i = 0; i < N; i++)
+      for (size_t c = 0; c < C; c++) {
+        double expected = 0, size = 0;
+        for (size_t j = 0; j < M; j++) {
+          expected += k[i * M + j] * p.w[j * C + c];
+          size += fabs(k[i * M + j] * p.w[j * C + c]);
+        }
+        CLOSE(value[i * C + c], expected, 1e-13 * size);
+      }
+    free(k);
+    free(gradient);
+    release(&p);
+  }
+}
+
+static void ranks_change_no_bit(void **state) {
+  (void)state;
+  problem p = make(2);
+  double here[N * C], alone[N * C], here_gradient[N * 2], alone_gradient[N * 2];
+  OK(ntk_field_sum(&world, p.kernel, p.x, p.z, C, p.w, here, here_gradient));
+  OK(ntk_field_sum(&self, p.kernel, p.x, p.z, C, p.w, alone, alone_gradient));
+  assert_memory_equal(here, alone, sizeof here);
+  assert_memory_equal(here_gradient, alone_gradient, sizeof here_gradient);
+  release(&p);
+}
+
+static void stored_and_recomputed_products_agree_bit_for_bit(void **state) {
+  (void)state;
+  problem p = make(2);
+  double mass[M], y[3][M];
+  for (size_t j = 0; j < M; j++) mass[j] = 1.0 / (double)(j + 1);
+  const struct {
+    const ntk_comm *comm;
+    size_t budget;
+  } ways[] = {{&world, (size_t)1 << 30}, {&world, 0}, {&self, (size_t)1 << 30}};
+  for (size_t i = 0; i < 3; i++) {
+    ntk_operator *op = NULL;
+    OK(ntk_operator_create(ways[i].comm, p.kernel, p.z, mass, ways[i].budget, &op));
+    OK(ntk_operator_apply(op, p.w, y[i]));
+    ntk_operator_free(&op);
+  }
+  assert_memory_equal(y[0], y[1], sizeof y[0]);
+  assert_memory_equal(y[0], y[2], sizeof y[0]);
+  double *k = full_matrix(p.kernel, p.z, p.z);
+  for (size_t i = 0; i < M; i += 37) {
+    double expected = 0, size = 0;
+    for (size_t j = 0; j < M; j++) {
+      expected += sqrt(mass[i] * mass[j]) * k[i * M + j] * p.w[j];
+      size += fabs(sqrt(mass[i] * mass[j]) * k[i * M + j] * p.w[j]);
+    }
+    CLOSE(y[0][i], expected, 1e-13 * size);
+  }
+  free(k);
+  release(&p);
+}
+
+/* (1 - e^(-ts))/s, as the quadratic losses need it. */
+static double relaxation(double s, const void *context) {
+  double t = *(const double *)context;
+  return s > 0 ? -expm1(-t * s) / s : t;
+}
+
+static void krylov_equals_the_dense_function(void **state) {
+  (void)state;
+  problem p = make(2);
+  double mass[M], b[M], krylov[M], dense[M], alone[M];
+  for (size_t j = 0; j < M; j++) {
+    mass[j] = 2.0 / M;
+    b[j] = (j < M / 2 ? -1 : 1) * sqrt(mass[j]);
+  }
+  ntk_operator *op = NULL, *op_alone = NULL;
+  OK(ntk_operator_create(&world, p.kernel, p.z, mass, (size_t)1 << 30, &op));
+  OK(ntk_operator_create(&self, p.kernel, p.z, mass, (size_t)1 << 30, &op_alone));
+  const double times[] = {0.1, 1, 100, 1e4, 1e8};
+  for (size_t k = 0; k < 5; k++) {
+    ntk_krylov_report report;
+    OK(ntk_krylov_function(op, b, relaxation, &times[k], 1e-12, krylov, &report));
+    OK(ntk_krylov_function(op_alone, b, relaxation, &times[k], 1e-12, alone, &report));
+    OK(ntk_dense_function(op, b, relaxation, &times[k], dense));
+    assert_memory_equal(krylov, alone, sizeof krylov);
+    double gap = 0, norm = 0;
+    for (size_t j = 0; j < M; j++) {
+      gap += (krylov[j] - dense[j]) * (krylov[j] - dense[j]);
+      norm += dense[j] * dense[j];
+    }
+    assert_true(report.dense || report.iterations < M / 3);
+    if (times[k] <= 100) assert_false(report.dense);
+    CLOSE(sqrt(gap / norm), 0, 1e-11 + 4 * times[k] * 0x1p-53); /* both move eigenvalues by about u |A|, |A| <= 3: f by the factor t u |A| */
+  }
+  ntk_operator_free(&op);
+  ntk_operator_free(&op_alone);
+  release(&p);
+}
+
+static void a_tiny_component_that_carries_the_result_is_found(void **state) {
+  (void)state;
+  /* b almost in the range of large eigenvalues: the small ones' part, 1e-6 of b, is amplified by t = 1e4 and carries the result. */
+  problem p = make(2);
+  double b[M], krylov[M], dense[M], smooth[M], t = 1e4;
+  ntk_operator *op = NULL;
+  OK(ntk_operator_create(&world, p.kernel, p.z, NULL, (size_t)1 << 30, &op));
+  for (size_t j = 0; j < M; j++) smooth[j] = 1;
+  OK(ntk_operator_apply(op, smooth, b));
+  double norm = sqrt(ntk_dot(M, b, b));
+  for (size_t j = 0; j < M; j++) b[j] = b[j] / norm + 1e-6 * p.w[j];
+  ntk_krylov_report report;
+  OK(ntk_krylov_function(op, b, relaxation, &t, 1e-10, krylov, &report));
+  OK(ntk_dense_function(op, b, relaxation, &t, dense));
+  double gap = 0, size = 0;
+  for (size_t j = 0; j < M; j++) {
+    gap += (krylov[j] - dense[j]) * (krylov[j] - dense[j]);
+    size += dense[j] * dense[j];
+  }
+  CLOSE(sqrt(gap / size), 0, 1e-8);
+  ntk_operator_free(&op);
+  release(&p);
+}
+
+static void fixed_tree_sums(void **state) {
+  (void)state;
+  double *x = NULL;
+  OK(NTK_NEW(100001, &x));
+  for (size_t i = 0; i < 100001; i++) x[i] = 0.1;
+  CLOSE(ntk_sum(100001, x), 10000.1, 4e-11); /* leaves of 128 terms; plain summation loses 2e-8 */
+  CLOSE(ntk_dot(100001, x, x), 1000.01, 1e-12);
+  free(x);
+}
+
+int main(int argc, char **argv) {
+  MPI_Init(&argc, &argv);
+  check_ok(ntk_comm_create(MPI_COMM_WORLD, &world), "world", __FILE__, __LINE__);
+  check_ok(ntk_comm_create(MPI_COMM_SELF, &self), "self", __FILE__, __LINE__);
+  const struct CMUnitTest tests[] = {cmocka_unit_test(sums_equal_the_matrix_product),
+                                     cmocka_unit_test(ranks_change_no_bit),
+                                     cmocka_unit_test(stored_and_recomputed_products_agree_bit_for_bit),
+                                     cmocka_unit_test(krylov_equals_the_dense_function),
+                                     cmocka_unit_test(a_tiny_component_that_carries_the_result_is_found),
+                                     cmocka_unit_test(fixed_tree_sums)};
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  ntk_comm_free(&self);
+  ntk_comm_free(&world);
+  MPI_Finalize();
+  return failed;
+}
