@@ -138,11 +138,11 @@ bench:
 
 lint:
 	@tools/install.sh build test tools lint
-	$(again) -f tools/lint.mk lint
+	$(again) -f tools/lint.mk lint-all
 
 sanitize:
 	@tools/install.sh build test tools lint
-	$(again) -f tools/lint.mk sanitize
+	$(again) -f tools/lint.mk sanitize-all
 
 format:
 	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.h)

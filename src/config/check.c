@@ -207,25 +207,51 @@ static ntk_error *unknown_key(ntk_checker *c, const ntk_key *own, const ntk_key 
   return err;
 }
 
+/* A section that may not be absent as a whole. */
+static bool has_required(const ntk_key *keys) {
+  for (; keys && keys->name; keys++)
+    if (keys->flags & NTK_KEY_REQUIRED) return true;
+  return false;
+}
+
+static ntk_error *missing_key(ntk_checker *c, const ntk_key *key, ntk_where where) {
+  ntk_text text = NTK_TEXT;
+  ntk_key_describe(c->schema->catalog, key, &text);
+  const char *sign = " with ";
+  for (const ntk_key *k = key->type == NTK_T_SECTION ? key->keys : NULL; k && k->name; k++) {
+    if (!(k->flags & NTK_KEY_REQUIRED)) continue;
+    ntk_text_addf(&text, "%s%s", sign, k->name);
+    sign = ", ";
+  }
+  c->missing = true;
+  ntk_error *err = ntk_checker_add(c, where, "required: %s", text.bytes ? text.bytes : "");
+  c->missing = false;
+  ntk_text_free(&text);
+  return err;
+}
+
+static ntk_where key_where(const ntk_value *map, const char *key) {
+  for (size_t i = 0; i < map->count; i++)
+    if (!strcmp(map->items[i].key, key)) return map->items[i].key_where;
+  return map->where;
+}
+
 /* One key of the table: given, defaulted, or missing. `raw` may be NULL. */
 static ntk_error *check_entry(ntk_checker *c, const ntk_key *key, const ntk_value *raw, ntk_value *map) {
   const ntk_value *given = raw ? ntk_value_get(raw, key->name) : NULL, *checked = NULL;
   const ntk_key *next = key + 1;
   bool has_rival = next->name && next->flags & NTK_KEY_EITHER && raw && ntk_value_get(raw, next->name);
+  bool is_needed = key->flags & NTK_KEY_REQUIRED || (key->type == NTK_T_SECTION && !key->fallback && has_required(key->keys));
   ntk_where where = {"default", 0, 0};
   size_t length = ntk_checker_enter(c, key->name);
   ntk_error *err = NULL;
   if (given) {
-    for (size_t i = 0; i < raw->count; i++)
-      if (!strcmp(raw->items[i].key, key->name)) where = raw->items[i].key_where;
+    where = key_where(raw, key->name);
     err = ntk_check_key(c, key, given, &checked);
     if (!err && has_rival) err = ntk_checker_add(c, where, "either this or '%s', not both", next->name);
-  } else if (key->flags & NTK_KEY_REQUIRED) {
-    ntk_text text = NTK_TEXT;
-    ntk_key_describe(c->schema->catalog, key, &text);
-    err = ntk_checker_add(c, raw ? raw->where : where, "required: %s", text.bytes ? text.bytes : "");
-    ntk_text_free(&text);
-  } else if (!has_rival)
+  } else if (is_needed)
+    err = missing_key(c, key, raw ? raw->where : where);
+  else if (!has_rival)
     err = ntk_check_default(c, key, &checked);
   ntk_checker_leave(c, length);
   if (err || !checked) return err;

@@ -8,6 +8,7 @@ enum { NTK_MISTAKES_KEPT = 64, NTK_MISTAKES_SHOWN = 5 };
 
 typedef struct {
   ntk_where where;
+  bool missing; /* told after what is there and wrong, which may be its cause */
   const char *text;
 } ntk_mistake;
 
@@ -18,6 +19,7 @@ typedef struct {
   ntk_where here;   /* of the nearest mapping that was written: where a missing key is reported */
   const char *also; /* a key that is known at the top beside those of the table; NULL */
   ntk_arena *arena; /* of the mistakes' texts */
+  bool missing; /* what is added next is something missing */
   size_t count;
   ntk_mistake mistakes[NTK_MISTAKES_KEPT];
 } ntk_checker;

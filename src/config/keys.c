@@ -36,16 +36,19 @@ static const ntk_key metric_keys[] = {
 };
 
 static const ntk_key spectrum_keys[] = {
-    {"every", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "iterations", "how often (null: at the first and the last)"},
-    {"at", NTK_T_INTEGER, NTK_KEY_LIST | NTK_KEY_EITHER, 0, TWO_53, NULL, NULL, NULL, NULL, "iterations", "instead of every: at these iterations"},
+    {"every", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "iterations",
+     "how often, from 0 on, and at the last (null: at the last only)"},
+    {"at", NTK_T_INTEGER, NTK_KEY_LIST | NTK_KEY_EITHER, 0, TWO_53, NULL, NULL, NULL, NULL, "iterations",
+     "instead of every: at these (0 = before the first step) and at the last"},
     {"eigenvalues", NTK_T_INTEGER, 0, 1, TWO_53, "all", NULL, NULL, "all", NULL, "how many, from the largest"},
     {"eigenvectors", NTK_T_INTEGER, 0, 0, TWO_53, NULL, NULL, NULL, "0", NULL, "how many, from the largest eigenvalue's"},
     NTK_KEYS_END,
 };
 
 static const ntk_key record_keys[] = {
-    {"every", NTK_T_INTEGER, 0, 1, TWO_53, NULL, NULL, NULL, "100", "iterations", "how often; the first and the last are always recorded"},
-    {"at", NTK_T_INTEGER, NTK_KEY_LIST | NTK_KEY_EITHER, 0, TWO_53, NULL, NULL, NULL, NULL, "iterations", "instead of every: at these iterations"},
+    {"every", NTK_T_INTEGER, 0, 1, TWO_53, NULL, NULL, NULL, "100", "iterations", "how often, from 0 on; the last is always recorded"},
+    {"at", NTK_T_INTEGER, NTK_KEY_LIST | NTK_KEY_EITHER, 0, TWO_53, NULL, NULL, NULL, NULL, "iterations",
+     "instead of every: at these (0 = before the first step) and at the last"},
     {"trajectory", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "true", NULL, "positions of the generated points"},
     {"metrics", NTK_T_NAMED, NTK_KEY_LIST, 0, 0, NULL, "metrics", metric_keys, "[]", NULL, "metrics, each a name or {NAME: {parameter: value}}"},
     {"spectrum", NTK_T_SECTION, NTK_KEY_NULLABLE, 0, 0, NULL, NULL, spectrum_keys, "null", NULL,

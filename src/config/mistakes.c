@@ -30,6 +30,7 @@ ntk_error *ntk_checker_add(ntk_checker *c, ntk_where where, const char *format, 
       goto out;
     }
     c->mistakes[c->count].where = where;
+    c->mistakes[c->count].missing = c->missing;
     NTK_TRY_OUT(ntk_arena_text(c->arena, text.bytes, text.length, &c->mistakes[c->count].text));
   }
   c->count++;
@@ -53,6 +54,7 @@ void ntk_checker_leave(ntk_checker *c, size_t length) {
 
 static int by_place(const void *a, const void *b) {
   const ntk_mistake *x = a, *y = b;
+  if (x->missing != y->missing) return x->missing - y->missing;
   int source = strcmp(x->where.source ? x->where.source : "", y->where.source ? y->where.source : "");
   if (source) return source;
   if (x->where.line != y->where.line) return x->where.line - y->where.line;

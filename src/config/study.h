@@ -8,8 +8,8 @@
 typedef struct ntk_study ntk_study;
 
 typedef struct {
-  const char *path;        /* name in messages; its folder is what relative data paths are resolved against */
-  const char *text;        /* the YAML text, `length` bytes */
+  const char *path; /* name in messages; its folder is what relative data paths are resolved against */
+  const char *text; /* the YAML text, `length` bytes */
   size_t length;
   const char *const *sets; /* "--set" arguments "a.b=v", v YAML */
   size_t set_count;
@@ -27,7 +27,7 @@ size_t ntk_study_count(const ntk_study *study);
 size_t ntk_study_axes(const ntk_study *study);
 const char *ntk_study_axis(const ntk_study *study, size_t axis);
 
-/** One flat run. Text belongs to the run's arena. */
+/** One flat run. Its text belongs to its arena; `where` of its settings points into the study, which must live longer. */
 typedef struct {
   size_t index;
   int repetition;

@@ -31,10 +31,10 @@ void ntk_arena_free(ntk_arena **arena);
 NTK_CHECKED ntk_error *ntk_value_parse(ntk_arena *arena, const char *source, const char *text, size_t length, const ntk_value **out);
 
 ntk_value_kind ntk_value_kind_of(const ntk_value *v);
-bool ntk_value_bool(const ntk_value *v);         /* kind must be NTK_BOOL */
-double ntk_value_number(const ntk_value *v);     /* NTK_NUMBER; NAN for NTK_NULL */
-const char *ntk_value_text(const ntk_value *v);  /* the scalar as written ("1e3"), "" for lists and maps */
-size_t ntk_value_count(const ntk_value *v);      /* items of a list or map, 0 else */
+bool ntk_value_bool(const ntk_value *v);        /* kind must be NTK_BOOL */
+double ntk_value_number(const ntk_value *v);    /* NTK_NUMBER; NAN for NTK_NULL */
+const char *ntk_value_text(const ntk_value *v); /* the scalar as written ("1e3"), "" for lists and maps */
+size_t ntk_value_count(const ntk_value *v);     /* items of a list or map, 0 else */
 const ntk_value *ntk_value_item(const ntk_value *v, size_t i);
 const char *ntk_value_key(const ntk_value *v, size_t i); /* of a map's item */
 ntk_where ntk_value_where(const ntk_value *v);

@@ -10,47 +10,66 @@ enum { SMALL = 64 << 20, EXPANSION = 2000 };
 
 static ntk_error *wrong(const ntk_h5 *file, const char *path, const char *what) { return ntk_fail(NTK_E_INPUT, "%s:%s: %s", file->path, path, what); }
 
-/* Shape of an open dataset, and that it may be read in elements of `element` bytes. */
-static ntk_error *check_shape(ntk_h5 *file, const char *path, hid_t dataset, int rank, size_t element, size_t *shape, size_t *count) {
+/* Opens a dataset of integers, or of any numbers. */
+static ntk_error *open_dataset(ntk_h5 *file, const char *path, bool integers, hid_t *dataset) {
+  *dataset = -1;
+  if (!ntk_h5_present(file->id, path)) return wrong(file, path, "no such dataset");
+  *dataset = H5Dopen2(file->id, path, H5P_DEFAULT);
+  hid_t type = *dataset < 0 ? -1 : H5Dget_type(*dataset);
+  if (type < 0) return wrong(file, path, "is not a dataset");
+  H5T_class_t class = H5Tget_class(type);
+  ntk_h5_drop(type);
+  if (class != H5T_INTEGER && (integers || class != H5T_FLOAT))
+    return wrong(file, path, integers ? "does not hold integers" : "does not hold numbers");
+  return NULL;
+}
+
+/* Shape of an open dataset, and that it may be read in elements of 8 bytes. */
+static ntk_error *get_shape(ntk_h5 *file, const char *path, hid_t dataset, int *rank, size_t shape[H5S_MAX_RANK], size_t *count) {
+  enum { ELEMENT = 8 };
   hid_t space = H5Dget_space(dataset);
   hsize_t extent[H5S_MAX_RANK];
-  int found = space < 0 ? -1 : H5Sget_simple_extent_dims(space, extent, NULL);
+  *rank = space < 0 ? -1 : H5Sget_simple_extent_dims(space, extent, NULL);
   ntk_h5_drop(space);
-  if (found < 0) return ntk_h5_fail(file, NTK_E_INPUT, "cannot read the shape of %s", path);
-  if (found != rank) return ntk_fail(NTK_E_INPUT, "%s:%s: has %d axes, expected %d", file->path, path, found, rank);
+  if (*rank < 0) return ntk_h5_fail(file, NTK_E_INPUT, "cannot read the shape of %s", path);
   *count = 1;
-  for (int i = 0; i < rank; i++) {
-    if (extent[i] > SIZE_MAX / element || (extent[i] && *count > SIZE_MAX / element / extent[i])) return wrong(file, path, "is too large");
+  for (int i = 0; i < *rank; i++) {
+    if (extent[i] && *count > SIZE_MAX / ELEMENT / extent[i]) return wrong(file, path, "is too large");
     shape[i] = (size_t)extent[i];
     *count *= shape[i];
   }
-  size_t bytes = *count * element;
+  size_t bytes = *count * ELEMENT;
   if (bytes > SMALL && bytes / EXPANSION > H5Dget_storage_size(dataset)) return wrong(file, path, "its shape contradicts the size of what is stored");
   return NULL;
+}
+
+ntk_error *ntk_h5_read_shape(ntk_h5 *file, const char *path, int *rank, size_t shape[4]) {
+  ntk_h5_quiet before = ntk_h5_quiet_begin();
+  hid_t dataset = -1;
+  size_t count = 0, all[H5S_MAX_RANK] = {0};
+  ntk_error *err = open_dataset(file, path, false, &dataset);
+  if (!err) err = get_shape(file, path, dataset, rank, all, &count);
+  if (!err && *rank > 4) err = ntk_fail(NTK_E_INPUT, "%s:%s: has %d axes, expected at most 4", file->path, path, *rank);
+  if (!err) memcpy(shape, all, 4 * sizeof *shape);
+  ntk_h5_drop(dataset);
+  ntk_h5_quiet_end(before);
+  return err;
 }
 
 static ntk_error *read_dataset(ntk_h5 *file, const char *path, int rank, hid_t memory, bool integers, size_t *shape, void *out) {
   ntk_h5_quiet before = ntk_h5_quiet_begin();
   ntk_error *err = NULL;
   void *values = NULL;
-  hid_t dataset = -1, type = -1;
-  size_t count = 0;
-  if (!ntk_h5_present(file->id, path)) {
-    err = wrong(file, path, "no such dataset");
+  hid_t dataset = -1;
+  size_t count = 0, all[H5S_MAX_RANK] = {0};
+  int found = 0;
+  NTK_TRY_OUT(open_dataset(file, path, integers, &dataset));
+  NTK_TRY_OUT(get_shape(file, path, dataset, &found, all, &count));
+  if (found != rank) {
+    err = ntk_fail(NTK_E_INPUT, "%s:%s: has %d axes, expected %d", file->path, path, found, rank);
     goto out;
   }
-  dataset = H5Dopen2(file->id, path, H5P_DEFAULT);
-  type = dataset < 0 ? -1 : H5Dget_type(dataset);
-  if (type < 0) {
-    err = wrong(file, path, "is not a dataset");
-    goto out;
-  }
-  H5T_class_t class = H5Tget_class(type);
-  if (class != H5T_INTEGER && (integers || class != H5T_FLOAT)) {
-    err = wrong(file, path, integers ? "does not hold integers" : "does not hold numbers");
-    goto out;
-  }
-  NTK_TRY_OUT(check_shape(file, path, dataset, rank, H5Tget_size(memory), shape, &count));
+  memcpy(shape, all, (size_t)rank * sizeof *shape);
   NTK_TRY_OUT(ntk_alloc(count, H5Tget_size(memory), &values));
   if (count && H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
     err = ntk_h5_fail(file, NTK_E_INPUT, "cannot read %s", path);
@@ -58,7 +77,6 @@ static ntk_error *read_dataset(ntk_h5 *file, const char *path, int rank, hid_t m
     values = NULL;
   }
 out:
-  ntk_h5_drop(type);
   ntk_h5_drop(dataset);
   ntk_h5_quiet_end(before);
   memcpy(out, &values, sizeof values);

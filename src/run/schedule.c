@@ -37,11 +37,11 @@ void ntk_schedule_free(ntk_schedule *s) {
 bool ntk_schedule_due(const ntk_schedule *s, long long iteration) {
   if (iteration == s->last) return true;
   if (s->at) return s->count && bsearch(&iteration, s->at, s->count, sizeof *s->at, ascending) != NULL;
-  return s->every > 0 && iteration % s->every == 0;
+  return s->every > 0 ? iteration % s->every == 0 : iteration == 0;
 }
 
 size_t ntk_schedule_count(const ntk_schedule *s) {
   if (s->at) return s->count + 1;
-  if (s->every <= 0) return 1;
+  if (s->every <= 0) return s->last > 0 ? 2 : 1;
   return (size_t)((s->last + s->every - 1) / s->every) + 1;
 }

@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "config/value.h"
 
-/** `every: N` or `at: [..]` of a section (neither: only the last). 0 is before the first step; the last iteration is always due. */
+/** `every: N` or `at: [..]` of a section (neither: the first and the last). 0 is before the first step; the last iteration is always due. */
 typedef struct {
   long long every, last;
   size_t count;

@@ -1,0 +1,44 @@
+# Static and run-time checks of the source: make lint, make sanitize. Builds in folders of their own under $(BUILD).
+include Makefile
+
+strict := $(WARN) -Werror
+tidied := $(sources:src/%.c=$(BUILD)/lint/tidy/%) $(engine:src/kernel/tile/%.c=$(BUILD)/lint/tidy/kernel/tile/%)
+inner   = +@$(MAKE) --no-print-directory -f Makefile
+
+lint-all: lint-format lint-gcc lint-clang lint-cppcheck $(tidied)
+	@echo 'lint: clean'
+
+# Layout, and the order of includes.
+lint-format:
+	clang-format --dry-run -Werror $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.h)
+
+lint-gcc:
+	$(inner) BUILD=$(BUILD)/lint/gcc WARN='$(strict)' OMPI_CC=gcc all units
+lint-clang:
+	$(inner) BUILD=$(BUILD)/lint/clang WARN='$(strict)' OMPI_CC=clang all units
+
+# One file each, and only when it or a header has changed.
+$(BUILD)/lint/tidy/%: src/%.c $(headers) .clang-tidy tools/analyzer.h
+	@mkdir -p $(@D)
+	$(call quiet,TIDY)clang-tidy --quiet $< -- $(filter-out $(MPICC),$(compile)) $(mpi-include) $(if $(filter base/comm,$*),,-include tools/analyzer.h) $(isa-flags-x86_64) -DNTK_ISA=x86_64 2>$@.log || \
+	  { cat $@.log >&2; exit 1; }
+	@touch $@
+mpi-include := $(shell $(MPICC) --showme:compile 2>/dev/null || $(MPICC) -show 2>/dev/null | tr ' ' '\n' | grep '^-I')
+
+lint-cppcheck:
+	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --error-exitcode=1 --suppressions-list=tools/cppcheck.supp \
+	  -j 2 -D_GNU_SOURCE -DNTK_VERSION='"0"' -DNTK_REVISION='"0"' -DNTK_FLAGS='""' -DNTK_ISA=x86_64 -Iinclude -Isrc src
+
+# Address and undefined-behaviour sanitizers on one and two ranks; then the tests without MPI under valgrind.
+sanitized := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+sanitize-all: sanitize-address sanitize-valgrind
+	@echo 'sanitize: clean'
+sanitize-address:
+	$(inner) BUILD=$(BUILD)/sanitize OPT='-O1 -g $(sanitized)' units
+	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	  LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $(PYTHON) tests/run --build $(BUILD)/sanitize --units --ranks 1,2
+sanitize-valgrind: sanitize-address
+	$(inner) units
+	$(PYTHON) tests/run --build $(BUILD) --units --valgrind
+
+.PHONY: lint-all lint-format lint-gcc lint-clang lint-cppcheck sanitize-all sanitize-address sanitize-valgrind
