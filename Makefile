@@ -34,7 +34,8 @@ PACKAGES     := $(HDF5_PC) $(SCALAPACK_PC) $(BLAS_PC) $(YAML_PC) $(XXHASH_PC) $(
 hand_libs  := $(filter command environment file,$(firstword $(origin DEP_LIBS)))
 DEP_CFLAGS ?= $(foreach p,$(PACKAGES),$(shell $(PKGCONFIG) --cflags $(p) 2>/dev/null))
 DEP_LIBS   ?= $(foreach p,$(PACKAGES),$(shell $(PKGCONFIG) --libs $(p) 2>/dev/null))
-DEP_CFLAGS := $(DEP_CFLAGS)
+# As system headers, so that they give no warnings.
+DEP_CFLAGS := $(patsubst -I%,-isystem %,$(DEP_CFLAGS))
 DEP_LIBS   := $(DEP_LIBS)
 
 # --- the build ------------------------------------------------------------------------------------------------------------------
