@@ -26,11 +26,11 @@
   { name, NTK_T_INTEGER, 0, 1, 1e9, NULL, NULL, NULL, fallback, NULL, help }
 
 /* What every source can do with its points, in the order it is done. */
-#define COMMON                                                                                                                                         \
-  {"weights", NTK_T_PATH, NTK_KEY_NULLABLE, 0, 0, NULL, NULL, NULL, "null", NULL, "file of n x 1 masses, scaled to sum 1 (null: equal masses)"},       \
-      {"shuffle", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "false", NULL, "put the points in random order"},                                             \
-      {"subset", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, MANY, NULL, NULL, NULL, "null", NULL, "use the first so many after shuffling (null: all)"},       \
-      {"transform", NTK_T_WORD, 0, 0, 0, "none|standardize|minmax", NULL, NULL, "none", NULL, "per coordinate: to mean 0 and stddev 1, or to [0, 1]"}, \
+#define COMMON                                                                                                                                   \
+  {"weights", NTK_T_PATH, NTK_KEY_NULLABLE, 0, 0, NULL, NULL, NULL, "null", NULL, "file of n x 1 masses, scaled to sum 1 (null: equal)"},        \
+      {"shuffle", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "false", NULL, "put the points in random order"},                                       \
+      {"subset", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, MANY, NULL, NULL, NULL, "null", NULL, "use the first so many, after shuffling"},            \
+      {"transform", NTK_T_WORD, 0, 0, 0, "none|standardize|minmax", NULL, NULL, "none", NULL, "per coordinate: to mean 0, stddev 1; to [0, 1]"}, \
       NUMBER("scale", "1.0", "factor, after transform"), NUMBER("shift", "0.0", "added to every coordinate, after scale"), NTK_KEYS_END
 
 static const ntk_key gaussian_keys[] = {

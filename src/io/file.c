@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 static int sync_descriptor(int fd) {
   int status;
@@ -46,8 +47,9 @@ static ntk_error *write_all(int fd, const char *path, const char *bytes, size_t 
 ntk_error *ntk_file_write(const char *path, const void *bytes, size_t length) {
   ntk_error *err = NULL;
   char *part = NULL;
-  NTK_TRY(ntk_alloc(strlen(path) + sizeof ".part", 1, &part));
-  strcat(strcpy(part, path), ".part");
+  ntk_text name = NTK_TEXT;
+  ntk_text_addf(&name, "%s.part", path);
+  NTK_TRY(ntk_text_take(&name, &part));
   int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) {
     err = ntk_fail_errno(errno, "cannot create %s", part);

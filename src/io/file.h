@@ -8,9 +8,11 @@
 
 #include "base/err.h"
 
-/** Writes `path`.part, fsyncs it, renames it to `path`, fsyncs the folder. Retries EINTR and short writes. NTK_E_IO leaves `path` as it was, no .part behind. */
+/** Writes `path`.part, fsyncs it, renames it to `path`, fsyncs the folder. Retries EINTR and short writes. NTK_E_IO leaves `path` as it was and no
+ *  .part behind. */
 NTK_CHECKED ntk_error *ntk_file_write(const char *path, const void *bytes, size_t length);
-/** Whole file into memory, NUL-terminated (free()). "-" is standard input. NTK_E_INPUT with the reason; refuses folders and files above `limit` bytes. */
+/** Whole file into memory, NUL-terminated (free()). "-" is standard input. NTK_E_INPUT with the reason; refuses folders and files above
+ *  `limit` bytes. */
 NTK_CHECKED ntk_error *ntk_file_read(const char *path, size_t limit, char **bytes, size_t *length);
 /** fsync(path), rename(path, target), fsync(folder of target). */
 NTK_CHECKED ntk_error *ntk_file_publish(const char *path, const char *target);

@@ -74,7 +74,7 @@ static hid_t read_properties(void) {
   return access;
 }
 
-/* A new file is built in memory: HDF5 cannot close a file whose disk is full (its exit handler then loops and crashes), so it never meets the disk. */
+/* A new file is built in memory: HDF5 cannot close a file whose disk is full (its exit handler loops and crashes), so it never meets the disk. */
 static hid_t write_properties(void) {
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   if (access < 0 || H5Pset_fapl_core(access, IMAGE_STEP, false) >= 0) return access;
@@ -88,8 +88,11 @@ static ntk_error *file_new(const char *path, bool writing, ntk_h5 **out) {
   NTK_TRY(NTK_NEW(1, &file));
   file->id = -1;
   ntk_error *err = ntk_copy_text(path, &file->path);
-  if (!err && writing) err = ntk_alloc(strlen(path) + sizeof ".part", 1, &file->part);
-  if (!err && writing) strcat(strcpy(file->part, path), ".part");
+  if (!err && writing) {
+    ntk_text part = NTK_TEXT;
+    ntk_text_addf(&part, "%s.part", path);
+    err = ntk_text_take(&part, &file->part);
+  }
   if (err)
     ntk_h5_close(&file);
   else

@@ -10,9 +10,9 @@
 
 typedef struct ntk_h5 ntk_h5;
 
-/** Starts a new file, built in memory (as large as the file) until ntk_h5_commit() writes it; an empty `path`.part shows that the folder can be written.
- *  Object time stamps off: the same calls with equal content give equal bytes. The attribute format_version = 1 is written at once.
- *  NTK_E_IO with the system's reason. */
+/** Starts a new file, built in memory (as large as the file) until ntk_h5_commit() writes it; an empty `path`.part shows at once whether the
+ *  folder can be written. Object time stamps off: the same calls with equal content give equal bytes. The attribute format_version = 1 is
+ *  written at once. NTK_E_IO with the system's reason. */
 NTK_CHECKED ntk_error *ntk_h5_create(const char *path, ntk_h5 **out);
 /** Completes: writes `path`.part, fsync, rename to `path`, fsync of the folder, close. On error (NTK_E_IO: a full disk, say) `path` is as it was and
  *  no .part is left. Frees *file, also on error. */
@@ -26,13 +26,14 @@ hid_t ntk_h5_id(const ntk_h5 *file);
 
 /** Description of a dataset. rank <= 4; unused entries 0/NULL. Intermediate groups are made. */
 typedef struct {
-  const char *path;          /* "/trajectory/fake" */
+  const char *path; /* "/trajectory/fake" */
   int rank;
   size_t shape[4];
-  const char *scale[4];      /* dimension scale of an axis: path of a dataset ("/trajectory/iteration"; one of another group is copied next to this one,
-                                as xarray looks in the group only), or a bare name ("point"): the dataset of that name in the group, else an index scale
-                                0, 1, ... of that name is made. NULL: a vector is its own scale, other axes get "<name>_dim_<axis>". Lengths must agree. */
-  const char *units;         /* NULL = "1" */
+  /** Dimension scale of an axis. A path ("/trajectory/iteration"): that dataset; one of another group is copied next to this one, as xarray looks in
+   *  the group only. A bare name ("point"): the dataset of that name in the group, else an index scale 0, 1, ... of that name is made.
+   *  NULL: a vector is its own scale, other axes get an index scale "<name>_dim_<axis>". Lengths must agree (NTK_E_INTERNAL). */
+  const char *scale[4];
+  const char *units; /* NULL = "1" */
   const char *long_name;
 } ntk_h5_info;
 

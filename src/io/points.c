@@ -31,13 +31,11 @@ static bool ends_with(const char *text, const char *ending) {
 }
 
 double ntk_points_number(ntk_points_type type, const char *bytes) {
-  uint64_t bits = 0;
+  bool negative = type.kind == NTK_STORED_SIGNED && (unsigned char)bytes[type.big_endian ? 0 : type.size - 1] > 127;
+  uint64_t bits = negative ? UINT64_MAX : 0; /* the sign fills what the number has not */
   for (size_t i = 0; i < type.size; i++) bits = bits << 8 | (unsigned char)bytes[type.big_endian ? i : type.size - 1 - i];
   if (type.kind == NTK_STORED_UNSIGNED) return (double)bits;
-  if (type.kind == NTK_STORED_SIGNED) {
-    uint64_t sign = (uint64_t)1 << (8 * type.size - 1);
-    return bits & sign ? -(double)((~bits & (sign - 1)) + 1) : (double)bits;
-  }
+  if (type.kind == NTK_STORED_SIGNED) return (double)(int64_t)bits;
   if (type.size == 4) {
     uint32_t half = (uint32_t)bits;
     float single;
@@ -111,7 +109,7 @@ static ntk_error *read_points(const char *path, bool values, ntk_points *out) {
     source.bytes = bytes;
     if (!err) err = reader(&source, values, out);
     free(bytes);
-    NTK_TRY(err);
+    NTK_TRY(err); /* cppcheck-suppress returnDanglingLifetime ; the error holds text of its own */
   }
   ntk_error *err = values ? check_finite(standard ? "standard input" : path, out) : NULL;
   if (err) {

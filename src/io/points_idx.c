@@ -83,7 +83,7 @@ static ntk_error *convert(const idx_header *h, const char *data, ntk_points *out
 
 static ntk_error *read_compressed(const ntk_points_source *s, bool values, ntk_points *out) {
   char head[MAX_HEADER];
-  idx_header h = {0};
+  idx_header h = {.type = {NTK_STORED_UNSIGNED, 1, true}};
   size_t length = 0;
   NTK_TRY(decompress(s, head, sizeof head, &length));
   NTK_TRY(parse_header(s->name, head, length, &h));
@@ -103,7 +103,7 @@ static ntk_error *read_compressed(const ntk_points_source *s, bool values, ntk_p
 
 ntk_error *ntk_points_idx(const ntk_points_source *source, bool values, ntk_points *out) {
   if (source->length >= 2 && memcmp(source->bytes, "\x1f\x8b", 2) == 0) return read_compressed(source, values, out);
-  idx_header h = {0};
+  idx_header h = {.type = {NTK_STORED_UNSIGNED, 1, true}};
   NTK_TRY(parse_header(source->name, source->bytes, source->length, &h));
   NTK_TRY(ntk_points_shape(source->name, h.rank, h.shape, out));
   NTK_TRY(check_size(source, out, out->n * out->d * h.type.size, source->whole - h.data, ""));

@@ -142,7 +142,7 @@ static void coordinate_offsets(const npy_header *h, size_t n, size_t d, size_t *
 }
 
 ntk_error *ntk_points_npy(const ntk_points_source *source, bool values, ntk_points *out) {
-  npy_header h = {0};
+  npy_header h = {.type = {NTK_STORED_UNSIGNED, 1, false}};
   NTK_TRY(parse_header(source, &h));
   NTK_TRY(ntk_points_shape(source->name, h.rank, h.shape, out));
   size_t count = out->n * out->d, stored = source->whole - h.data;

@@ -91,6 +91,7 @@ static void round_trip(void **state) {
   long long *iteration = NULL, version = 0;
   OK(ntk_h5_read_integers(f, "/metrics/iteration", 1, shape, &iteration));
   assert_int_equal(iteration[2], 20);
+  free(iteration);
   OK(ntk_h5_read_attribute_integer(f, "/", "format_version", &version));
   assert_int_equal(version, 1);
   char *text = NULL;
