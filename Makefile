@@ -173,7 +173,7 @@ uninstall:
 	-rmdir $(DESTDIR)$(PREFIX)/include/ntkgan
 
 # Link line of the installed library: pkg-config names where they were used, else the flags given by hand.
-$(BUILD)/ntkgan.pc: tools/ntkgan.pc.in $(BUILD)/flags
+$(BUILD)/ntkgan.pc: tools/ntkgan.pc.in always
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(if $(hand_libs),,$(strip $(PACKAGES)))|' \
 	  -e 's|@LIBS@|$(if $(hand_libs),$(DEP_LIBS))|' $< >$@
 
