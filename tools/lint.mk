@@ -18,9 +18,9 @@ lint-clang:
 	$(inner) BUILD=$(BUILD)/lint/clang WARN='$(strict)' OMPI_CC=clang all units
 
 # One file each, and only when it or a header has changed.
-$(BUILD)/lint/tidy/%: src/%.c $(headers) .clang-tidy tools/analyzer.h
+$(BUILD)/lint/tidy/%: src/%.c $(headers) .clang-tidy src/kernel/.clang-tidy
 	@mkdir -p $(@D)
-	$(call quiet,TIDY)clang-tidy --quiet $< -- $(filter-out $(MPICC),$(compile)) $(mpi-include) $(if $(filter base/comm,$*),,-include tools/analyzer.h) $(isa-flags-x86_64) -DNTK_ISA=x86_64 2>$@.log || \
+	$(call quiet,TIDY)clang-tidy --quiet $< -- $(filter-out $(MPICC),$(compile)) $(mpi-include) $(isa-flags-x86_64) -DNTK_ISA=x86_64 2>$@.log || \
 	  { cat $@.log >&2; exit 1; }
 	@touch $@
 mpi-include := $(shell $(MPICC) --showme:compile 2>/dev/null || $(MPICC) -show 2>/dev/null | tr ' ' '\n' | grep '^-I')
