@@ -52,6 +52,17 @@ void ntk_folder_free(ntk_folder *folder) {
   folder->root = NULL;
 }
 
+ntk_error *ntk_folder_checkpoint(const char *root, const char *id, char mark[NTK_MARK_BYTES]) {
+  char *path = NULL;
+  struct stat about;
+  NTK_TRY(ntk_path(&path, "%s/checkpoints/%s.h5", root, id));
+  mark[0] = '\0';
+  if (stat(path, &about) == 0)
+    snprintf(mark, NTK_MARK_BYTES, "%lld-%lld.%09ld", (long long)about.st_size, (long long)about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
+  free(path);
+  return NULL;
+}
+
 /* --- what is there -------------------------------------------------------------------------------------------------------------- */
 
 void ntk_names_free(char ***names) {
@@ -119,7 +130,9 @@ static ntk_error *in_use(const ntk_folder *folder) {
   if (!unread && text) unread = ntk_value_parse(arena, "lock", text, strlen(text), &owner);
   ntk_error *err = NULL;
   if (!unread && ntk_value_get(owner, "pid") && ntk_value_get(owner, "host"))
-    err = ntk_fail(NTK_E_IO, "%s: another job is at work on this folder: process %s on %s since %s; wait for it, stop it with `touch %s/stop`, or give another folder with -o",
+    err = ntk_fail(NTK_E_IO,
+                   "%s: another job is at work on this folder: process %s on %s since %s; wait for it, stop it with `touch %s/stop`, or give another "
+                   "folder with -o",
                    folder->root, ntk_value_text(ntk_value_get(owner, "pid")), ntk_value_text(ntk_value_get(owner, "host")),
                    ntk_value_text(ntk_value_get(owner, "since")), folder->root);
   else

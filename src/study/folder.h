@@ -19,12 +19,17 @@ typedef struct {
 NTK_CHECKED ntk_error *ntk_folder_create(const char *root, int shard, int shards, ntk_folder *out);
 void ntk_folder_free(ntk_folder *folder);
 
+/** A mark of the run's checkpoint that changes when a new one is saved; "" = there is none. */
+enum { NTK_MARK_BYTES = 64 };
+NTK_CHECKED ntk_error *ntk_folder_checkpoint(const char *root, const char *id, char mark[NTK_MARK_BYTES]);
+
 /** An exclusive lock that ends with the process. A whole study (1/1) excludes every other job; shards exclude the same shard number and
  *  shards of another division. */
 typedef struct {
   int whole, own; /* descriptors of DIR/lock and, for a shard, DIR/lock-<shard>; -1 = not held */
 } ntk_lock;
-#define NTK_LOCK {-1, -1}
+#define NTK_LOCK \
+  { -1, -1 }
 
 /** NTK_E_IO "... is in use by pid P on host H since ..." when another job holds it (after two seconds of trying). */
 NTK_CHECKED ntk_error *ntk_lock_take(const ntk_folder *folder, ntk_lock *lock);

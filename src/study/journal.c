@@ -19,7 +19,7 @@ static const double sync_seconds = 0.2;
 struct ntk_journal {
   int fd;
   char *path;
-  bool torn;           /* the last write was not whole: the next begins on a new line */
+  bool torn;              /* the last write was not whole: the next begins on a new line */
   double oldest_unsynced; /* ntk_clock(); 0 = all synced */
 };
 

@@ -26,10 +26,10 @@ NTK_CHECKED ntk_error *ntk_journal_close(ntk_journal **journal);
 
 /** Where a reader stands. Start with zeros; a second call goes on where the first stopped. */
 typedef struct {
-  long long offset;       /* bytes consumed: up to the last complete line */
-  size_t lines, damaged;  /* complete lines seen; those among them that were ignored */
-  size_t first_damaged;   /* line number (from 1) of the first ignored one; 0 = none */
-  bool torn;              /* bytes without a newline follow (a writer was killed, or is writing now) */
+  long long offset;      /* bytes consumed: up to the last complete line */
+  size_t lines, damaged; /* complete lines seen; those among them that were ignored */
+  size_t first_damaged;  /* line number (from 1) of the first ignored one; 0 = none */
+  bool torn;             /* bytes without a newline follow (a writer was killed, or is writing now) */
 } ntk_journal_position;
 
 /** Gives every valid line's JSON text (NUL-terminated, `length` bytes, valid during the call) to `each`, in order; damaged and

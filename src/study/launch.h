@@ -22,4 +22,16 @@ NTK_CHECKED ntk_error *ntk_launch(char *const *argv, int ranks, bool supervise, 
  *  that mpirun prints no banner about a run that failed or stopped in good order). */
 int ntk_launch_exit(int status);
 
+/* For a job at work; each does nothing, or says no, where ntk_launch() did not start it. */
+
+/** Tells the supervisor that a run began or ended: a job that died after that is worth starting again. Rank 0. */
+void ntk_launch_tell(void);
+/** Whether the job was started again because the one before it died of a rank's death. */
+bool ntk_launch_restarted(void);
+/** Whether standard error is a terminal behind mpirun's pipe. */
+bool ntk_launch_terminal(void);
+
+/** NTK_E_USAGE with the remedy when srun started several copies of this program that do not know of each other. */
+NTK_CHECKED ntk_error *ntk_launch_check_single(void);
+
 #endif

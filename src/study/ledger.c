@@ -65,7 +65,8 @@ static ntk_error *set_text(char **field, const char *text) {
 static size_t slot_of(const ntk_ledger *ledger, const char *id) {
   size_t h = 0;
   for (const char *c = id; *c; c++) h = h * 31 + (unsigned char)*c;
-  for (h %= ledger->slot_count; ledger->slots[h] && strcmp(ledger->records[ledger->slots[h] - 1].id, id) != 0; h = (h + 1) % ledger->slot_count) continue;
+  for (h %= ledger->slot_count; ledger->slots[h] && strcmp(ledger->records[ledger->slots[h] - 1].id, id) != 0; h = (h + 1) % ledger->slot_count)
+    continue;
   return h;
 }
 
@@ -110,6 +111,11 @@ static ntk_error *find_or_add(ntk_ledger *ledger, const char *id, ntk_record **o
   **out = (ntk_record){.repetition = 0};
   memcpy((*out)->id, id, strlen(id) + 1);
   return NULL;
+}
+
+void ntk_ledger_interrupt(ntk_ledger *ledger) {
+  for (size_t i = 0; i < ledger->record_count; i++)
+    if (ledger->records[i].state == NTK_RUNNING) ledger->records[i].state = NTK_WAITING;
 }
 
 /* --- events --------------------------------------------------------------------------------------------------------------------- */
@@ -206,6 +212,7 @@ static ntk_error *apply_run_event(ntk_ledger *ledger, const ntk_value *v, char *
     /* A run that another shard's journal shows as done stays done; in one journal the order of lines decides. */
     if (!events[i].always && record->state == NTK_DONE && time < record->time) return NULL;
     record->time = time;
+    if (events[i].apply == on_started) record->job = ledger->jobs;
     return events[i].apply(record, v, result);
   }
   return NULL;
@@ -219,15 +226,16 @@ static ntk_error *apply_study(ntk_ledger *ledger, const ntk_value *v) {
   NTK_TRY(NTK_NEW(count, &ledger->axes));
   for (; ledger->axis_count < count; ledger->axis_count++)
     NTK_TRY(ntk_copy_text(ntk_value_text(ntk_value_item(axes, ledger->axis_count)), &ledger->axes[ledger->axis_count]));
-  NTK_TRY(NTK_NEW(runs + 1, &ledger->rows));
-  ledger->rows[runs].index = runs; /* the end, so that a plan with too many lines is cut */
+  NTK_TRY(NTK_NEW(runs, &ledger->rows));
+  ledger->row_capacity = runs;
   return NULL;
 }
 
 static ntk_error *apply_planned(ntk_ledger *ledger, const ntk_value *v) {
   const char *id = text_of(v, "id");
-  if (!ledger->rows || ledger->rows[ledger->row_count].index > 0 || strlen(id) > 16) return NULL;
-  ntk_row *row = &ledger->rows[ledger->row_count];
+  if (ledger->row_count == ledger->row_capacity || strlen(id) > 16) return NULL;
+  ntk_row *row = &ledger->rows[ledger->row_count++];
+  row->index = ledger->row_count - 1;
   memcpy(row->id, id, strlen(id) + 1);
   NTK_TRY(ntk_copy_text(text_of(v, "label"), &row->label));
   NTK_TRY(NTK_NEW(ledger->axis_count, &row->axes));
@@ -240,8 +248,6 @@ static ntk_error *apply_planned(ntk_ledger *ledger, const ntk_value *v) {
   row->memory_bytes = number_of(v, "memory_bytes");
   row->output_bytes = number_of(v, "output_bytes");
   row->group = (int)number_of(v, "group");
-  row->index = 0;
-  ledger->row_count++;
   return NULL;
 }
 
@@ -271,6 +277,8 @@ ntk_error *ntk_ledger_apply(ntk_ledger *ledger, const char *json, size_t length)
     err = apply_study(ledger, v);
   else if (strcmp(event, "planned") == 0)
     err = apply_planned(ledger, v);
+  else if (strcmp(event, "job") == 0)
+    ledger->jobs++;
   else
     err = apply_run_event(ledger, v, result);
 out:
@@ -376,11 +384,11 @@ ntk_error *ntk_ledger_rows_from_records(ntk_ledger *ledger) {
     for (; first && ledger->axis_count < first->axis_count; ledger->axis_count++)
       NTK_TRY(ntk_copy_text(first->axis_paths[ledger->axis_count], &ledger->axes[ledger->axis_count]));
   }
-  NTK_TRY(NTK_NEW(ledger->record_count + 1, &ledger->rows));
+  NTK_TRY(NTK_NEW(ledger->record_count, &ledger->rows));
+  ledger->row_capacity = ledger->record_count;
   for (size_t i = 0; i < ledger->record_count; i++) {
+    ledger->rows[i].index = ledger->row_count++;
     NTK_TRY(row_from_record(ledger, &ledger->records[i], &ledger->rows[i]));
-    ledger->rows[i].index = i;
-    ledger->row_count++;
   }
   return NULL;
 }

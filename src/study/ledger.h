@@ -21,41 +21,43 @@ typedef struct {
   size_t axis_count;
   char **axis_paths, **axis_labels;
   ntk_state state;
-  double time;            /* of the last event, seconds since 1970 */
-  double seconds;         /* of the work, when done */
-  int starts;             /* attempts so far */
-  int losses;             /* attempts in a row that ended without a word and without a newer checkpoint */
-  int deaths;             /* those among them whose job is known to have died of a rank's death */
-  int group;              /* ranks of the last attempt; 0 = never started */
-  char *checkpoint;       /* mark of the checkpoint that the last attempt started from; "" = none */
-  char *instruction_set;  /* of the last attempt */
+  double time;           /* of the last event, seconds since 1970 */
+  double seconds;        /* of the work, when done */
+  int starts;            /* attempts so far */
+  size_t job;            /* the job of the last attempt: a count over the journals as read */
+  int losses;            /* attempts in a row that ended without a word and without a newer checkpoint */
+  int deaths;            /* those among them whose job is known to have died of a rank's death */
+  int group;             /* ranks of the last attempt; 0 = never started */
+  char *checkpoint;      /* mark of the checkpoint that the last attempt started from; "" = none */
+  char *instruction_set; /* of the last attempt */
   bool has_file;
   long long file_bytes;
-  char *problem;          /* class of the failure: a word of the error codes, "resources" or "died" */
+  char *problem; /* class of the failure: a word of the error codes, "resources" or "died" */
   char *message;
-  char *result;           /* JSON object {"iteration": [...], "metrics": {...}} when done */
+  char *result; /* JSON object {"iteration": [...], "metrics": {...}} when done */
 } ntk_record;
 
 /** One run of the study as planned. Text belongs to the row. */
 typedef struct {
-  size_t index;           /* in the study */
+  size_t index; /* in the study */
   char id[17];
   char *label;
   int repetition;
-  char **axes;            /* label on each axis */
+  char **axes;                                /* label on each axis */
   double seconds, memory_bytes, output_bytes; /* estimates: on one core, a rank, of the run file */
-  int group;              /* ranks */
+  int group;                                  /* ranks */
 } ntk_row;
 
 typedef struct {
-  char *name;             /* of the study; NULL when no plan was found */
+  char *name; /* of the study; NULL when no plan was found */
   size_t axis_count;
-  char **axes;            /* swept paths */
-  size_t row_count;
+  char **axes; /* swept paths */
+  size_t row_count, row_capacity;
   ntk_row *rows;
   size_t record_count, record_capacity;
   ntk_record *records;
   size_t *slots, slot_count; /* hash table over records: index + 1, 0 = empty */
+  size_t jobs;               /* job lines seen */
   size_t journal_count;
   char **journals;
   ntk_journal_position *positions;
@@ -77,6 +79,9 @@ NTK_CHECKED ntk_error *ntk_ledger_apply(ntk_ledger *ledger, const char *json, si
 /** NULL when nothing is known of this id. Valid until the next line is applied. */
 ntk_record *ntk_ledger_find(const ntk_ledger *ledger, const char *id);
 ntk_state ntk_ledger_state(const ntk_ledger *ledger, const char *id);
+
+/** Nobody is at work: what is marked as running was interrupted and waits. */
+void ntk_ledger_interrupt(ntk_ledger *ledger);
 
 /** Rows made from the records, for folders whose plan is missing. */
 NTK_CHECKED ntk_error *ntk_ledger_rows_from_records(ntk_ledger *ledger);

@@ -135,6 +135,7 @@ static void mistakes_in_sweeps_are_found_at_their_place(void **state) {
       {HEAD "sweep: {seed: [1, 2], exclude: [{seed: 3}]}\n", "s.yaml:7:40: sweep: exclude: not a value of 'seed'"},
       {HEAD "sweep: {seed: [1, 2], exclude: [{seed: 1}, {seed: 2}]}\n", "no combination is left"},
       {HEAD "sweep: {seed: [1, 2], zip: {seed: [3]}}\n", "'seed' is swept twice"},
+      {HEAD "seed: x\nsweep: {seed: [1, 2]}\n", "s.yaml:7:7: seed: expected an integer"},
       {HEAD "sweep: [1]\n", "s.yaml:7:8: sweep: expected a mapping of paths"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_mistake(cases[i].text, NULL, cases[i].expected);
@@ -197,6 +198,15 @@ static void check_setting(const char *text, const char *set, size_t index, const
   assert_string_equal(ntk_get_text(run.settings, path), expected);
   ntk_run_spec_free(&run);
   ntk_study_free(&study);
+}
+
+static void a_sweep_supplies_what_is_missing(void **state) {
+  (void)state;
+  check_labels(
+      "study: s\ndata:\n  real: {type: ring}\n  fake: {type: ring, points: 2}\ndiscriminator: {network: {type: rbf, bandwidth: 2}}\n"
+      "train: {iterations: 5, step: 0.1}\n"
+      "sweep: {discriminator.loss: [ipm], data.real.points: [5, 6], discriminator.network: [{type: mlp}]}\n",
+      "discriminator.network.depth=4", "ipm/5/mlp ipm/6/mlp");
 }
 
 static void values_reach_the_runs(void **state) {
@@ -380,6 +390,7 @@ int main(void) {
       cmocka_unit_test(many_mistakes_are_cut_short),
       cmocka_unit_test(sweeps_are_products_in_order),
       cmocka_unit_test(zip_and_exclude_work),
+      cmocka_unit_test(a_sweep_supplies_what_is_missing),
       cmocka_unit_test(values_reach_the_runs),
       cmocka_unit_test(defaults_are_filled_in),
       cmocka_unit_test(ids_follow_what_matters),

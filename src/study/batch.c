@@ -1,0 +1,88 @@
+#include "study/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/file.h"
+#include "study/bind.h"
+#include "study/desk.h"
+#include "study/launch.h"
+#include "study/load.h"
+#include "study/master.h"
+#include "study/stop.h"
+#include "study/task.h"
+
+/* The memory that a rank may use: the least over the nodes. Collective. */
+static ntk_error *find_limits(const ntk_comm *world, ntk_limits *limits) {
+  int workers = 0, place = 0;
+  NTK_TRY(ntk_bind_count(world, &workers, &place));
+  double mine = -ntk_limits_memory(workers);
+  NTK_TRY(ntk_comm_max(world, &mine));
+  *limits = (ntk_limits){world->size > 1 ? world->size - 1 : 1, -mine};
+  return NULL;
+}
+
+/* Rank 0 reads and checks the study; the others get the text and build the same from it. Collective. */
+static ntk_error *load_everywhere(const ntk_comm *world, const ntk_catalog *catalog, const ntk_batch_options *options, char **text,
+                                  ntk_study **study) {
+  ntk_error *err = world->rank == 0 ? ntk_load_study(catalog, options, text, study) : NULL;
+  NTK_TRY(ntk_agree(world, err));
+  NTK_TRY(ntk_comm_bcast_text(world, text, 0));
+  err = world->rank == 0 ? NULL : ntk_load_text(catalog, options, *text, study);
+  return ntk_agree(world, err);
+}
+
+/* What rank 0 does once its desk is set up. The workers wait for orders meanwhile, and are let go whatever happens here, unless MPI itself failed. */
+static ntk_error *direct(const ntk_comm *world, const ntk_site *site, ntk_desk *desk, int *status) {
+  if (desk->todo_count)
+    ntk_desk_say(desk, NTK_LOG_INFO, "%s: %zu run%s to do on %d worker%s, into %s", ntk_study_name(site->study), desk->todo_count,
+                 desk->todo_count == 1 ? "" : "s", desk->limits.workers, desk->limits.workers == 1 ? "" : "s", site->root);
+  ntk_error *err = world->size == 1 ? ntk_master_solo(world, site, desk) : ntk_master_run(world, desk);
+  if (!err) err = ntk_desk_finish(desk, status);
+  if (ntk_error_code(err) != NTK_E_MPI && world->size > 1) err = ntk_error_join(err, ntk_master_end(world));
+  return err;
+}
+
+static ntk_error *run_everywhere(const ntk_comm *world, const ntk_batch_options *options, const ntk_site *site, const char *text, const ntk_log *log,
+                                 int *status) {
+  ntk_desk desk = {.lock = NTK_LOCK};
+  ntk_limits limits;
+  NTK_TRY(find_limits(world, &limits));
+  NTK_TRY(ntk_bind_workers(world));
+  ntk_error *err = NULL;
+  if (world->rank == 0) err = ntk_desk_open((ntk_study *)site->study, options, site->root, text, &limits, log, &desk);
+  err = ntk_agree(world, err);
+  if (!err) err = world->rank == 0 ? direct(world, site, &desk, status) : ntk_worker_run(world, site);
+  if (world->rank == 0) err = ntk_error_join(err, ntk_desk_close(&desk));
+  if (ntk_error_code(err) != NTK_E_MPI) err = ntk_agree(world, err);
+  return err ? err : ntk_comm_bcast(world, status, sizeof *status, 0);
+}
+
+ntk_error *ntk_batch_check(const ntk_catalog *catalog, const ntk_batch_options *options) {
+  char *text = NULL;
+  ntk_study *study = NULL;
+  ntk_error *err = ntk_load_study(catalog, options, &text, &study);
+  ntk_study_free(&study);
+  free(text);
+  return err;
+}
+
+ntk_error *ntk_batch_run(const ntk_comm *world, const ntk_catalog *catalog, const ntk_batch_options *options, const ntk_log *log, int *status) {
+  char *text = NULL, *root = NULL;
+  ntk_study *study = NULL;
+  ntk_stop stop = {.taken = 0};
+  *status = 0;
+  ntk_error *err = world->size == 1 ? ntk_launch_check_single() : NULL;
+  NTK_TRY_OUT(ntk_agree(world, err));
+  NTK_TRY_OUT(load_everywhere(world, catalog, options, &text, &study));
+  NTK_TRY_OUT(ntk_agree(world, ntk_load_root(options, study, &root)));
+  NTK_TRY_OUT(ntk_agree(world, ntk_stop_begin(&stop)));
+  const ntk_site site = {study, root, log};
+  err = run_everywhere(world, options, &site, text, log, status);
+out:
+  ntk_stop_end(&stop);
+  ntk_study_free(&study);
+  free(text);
+  free(root);
+  return err;
+}

@@ -1,0 +1,11 @@
+/** index.h5: a cache of what the journals say, for people and plotting tools. Rebuilt whole, by temporary name and rename. No MPI. */
+#ifndef NTK_STUDY_INDEX_H
+#define NTK_STUDY_INDEX_H
+
+#include "study/ledger.h"
+
+/** Writes DIR/index.h5 (layout: the interface, "Files"): /runs, one row a run; /metrics, runs x iterations, NaN where a run recorded none;
+ *  /links/<id>, external links to run files. Waits for another writer of the same index. */
+NTK_CHECKED ntk_error *ntk_index_write(const ntk_ledger *ledger, const char *root);
+
+#endif

@@ -1,0 +1,223 @@
+#include "study/plan.h"
+
+#include <fnmatch.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/file.h"
+#include "study/folder.h"
+
+enum { MOST_RANKS = 1 << 20 };
+static const double gib = 1073741824.0;
+
+/* --- limits --------------------------------------------------------------------------------------------------------------------- */
+
+static double number_in_file(const char *path) {
+  double value = INFINITY;
+  FILE *file = fopen(path, "re");
+  if (!file) return INFINITY;
+  if (fscanf(file, "%lf", &value) != 1) value = INFINITY; /* "max" */
+  fclose(file);
+  return value;
+}
+
+static double number_in_environment(const char *name, double scale) {
+  const char *text = getenv(name);
+  double value = text ? strtod(text, NULL) * scale : 0.0;
+  return value > 0 ? value : INFINITY;
+}
+
+double ntk_limits_memory(int ranks_per_node) {
+  double node = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  node = fmin(node, number_in_file("/sys/fs/cgroup/memory.max"));
+  node = fmin(node, number_in_file("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+  node = fmin(node, number_in_environment("SLURM_MEM_PER_NODE", 1048576.0));
+  node = fmin(node, number_in_environment("SLURM_MEM_PER_CPU", 1048576.0) * fmin(number_in_environment("SLURM_CPUS_ON_NODE", 1.0), 1e6));
+  return node / (ranks_per_node > 0 ? ranks_per_node : 1);
+}
+
+/* --- group size ----------------------------------------------------------------------------------------------------------------- */
+
+static ntk_error *fits(const ntk_estimator *estimator, int ranks, double limit, ntk_run_need *need, bool *out) {
+  NTK_TRY(estimator->ask(estimator->context, ranks, need));
+  *out = need->memory_bytes <= limit;
+  return NULL;
+}
+
+/* Smallest number of ranks in [1, most] that fits, by doubling and bisection (memory falls with ranks); 0 = none. */
+static ntk_error *smallest(const ntk_estimator *estimator, int most, double limit, int *out) {
+  ntk_run_need need;
+  bool good = false;
+  int high = 1, low = 0; /* low does not fit */
+  for (;; high = high > most / 2 ? most : 2 * high) {
+    NTK_TRY(fits(estimator, high, limit, &need, &good));
+    if (good || high == most) break;
+    low = high;
+  }
+  *out = 0;
+  if (!good) return NULL;
+  while (high - low > 1) {
+    int middle = low + (high - low) / 2;
+    NTK_TRY(fits(estimator, middle, limit, &need, &good));
+    *(good ? &high : &low) = middle;
+  }
+  *out = high;
+  return NULL;
+}
+
+ntk_error *ntk_plan_group(const ntk_estimator *estimator, const ntk_group_rule *rule, int workers, ntk_group_choice *out) {
+  *out = (ntk_group_choice){.ranks = 0};
+  bool good = false;
+  int least = 0;
+  if (rule->wanted > 0) {
+    NTK_TRY(fits(estimator, rule->wanted, rule->memory_bytes, &out->need, &good));
+    if (good) least = rule->wanted;
+  } else {
+    NTK_TRY(smallest(estimator, workers, rule->memory_bytes, &least));
+    size_t share = rule->runs > 0 ? (size_t)workers / rule->runs : 1;
+    if (least > 0 && (size_t)least < share) least = (int)share;
+    if (least > 0 && rule->before >= least && rule->before <= workers) least = rule->before;
+  }
+  if (least > 0 && least <= workers) {
+    out->ranks = least;
+    return estimator->ask(estimator->context, least, &out->need);
+  }
+  NTK_TRY(estimator->ask(estimator->context, workers, &out->need));
+  if (rule->wanted > 0 && good) {
+    out->needed = rule->wanted;
+    return NULL;
+  }
+  return smallest(estimator, MOST_RANKS, rule->memory_bytes, &out->needed);
+}
+
+/* --- rows ----------------------------------------------------------------------------------------------------------------------- */
+
+static ntk_error *ask_settings(void *context, int ranks, ntk_run_need *need) { return ntk_run_estimate(context, ranks, need); }
+
+static ntk_error *choose(const ntk_value *settings, const ntk_limits *limits, size_t runs, int before, ntk_group_choice *out) {
+  const ntk_estimator estimator = {ask_settings, (void *)settings};
+  const ntk_value *wanted = ntk_value_find(settings, "resources.ranks_per_run"), *memory = ntk_value_find(settings, "resources.memory_per_rank");
+  ntk_group_rule rule = {0, before, runs, limits->memory_bytes};
+  if (wanted && ntk_value_kind_of(wanted) == NTK_NUMBER) rule.wanted = (int)ntk_value_number(wanted);
+  if (memory && ntk_value_kind_of(memory) == NTK_NUMBER) rule.memory_bytes = ntk_value_number(memory) * gib;
+  return ntk_plan_group(&estimator, &rule, limits->workers, out);
+}
+
+bool ntk_plan_selected(const ntk_row *row, const ntk_batch_options *options) {
+  if (options->only && fnmatch(options->only, row->label, 0) != 0) return false;
+  return options->shards <= 1 || row->index % (size_t)options->shards == (size_t)(options->shard - 1);
+}
+
+ntk_error *ntk_plan_count(const ntk_ledger *ledger, const ntk_batch_options *options, size_t *count) {
+  *count = 0;
+  bool matched = false;
+  for (size_t i = 0; i < ledger->row_count; i++) {
+    matched = matched || !options->only || fnmatch(options->only, ledger->rows[i].label, 0) == 0;
+    *count += ntk_plan_selected(&ledger->rows[i], options);
+  }
+  if (matched) return NULL;
+  const char *first = ledger->row_count ? ledger->rows[0].label : "", *last = ledger->row_count ? ledger->rows[ledger->row_count - 1].label : "";
+  return ntk_fail(NTK_E_USAGE, "--only %s: no run has such a label (they are '%s' ... '%s')", options->only, first, last);
+}
+
+static ntk_error *add_axes(ntk_study *study, ntk_ledger *ledger) {
+  size_t count = ntk_study_axes(study);
+  NTK_TRY(ntk_copy_text(ntk_study_name(study), &ledger->name));
+  NTK_TRY(NTK_NEW(count, &ledger->axes));
+  for (; ledger->axis_count < count; ledger->axis_count++)
+    NTK_TRY(ntk_copy_text(ntk_study_axis(study, ledger->axis_count), &ledger->axes[ledger->axis_count]));
+  return NULL;
+}
+
+static ntk_error *add_row(ntk_study *study, ntk_ledger *ledger, const ntk_run_spec *run) {
+  ntk_row *row = &ledger->rows[ledger->row_count++];
+  row->index = run->index;
+  row->repetition = run->repetition;
+  NTK_TRY(ntk_study_run_id(study, run, row->id));
+  NTK_TRY(ntk_copy_text(run->label, &row->label));
+  NTK_TRY(NTK_NEW(ledger->axis_count, &row->axes));
+  for (size_t a = 0; a < ledger->axis_count; a++) NTK_TRY(ntk_copy_text(run->axis_labels[a], &row->axes[a]));
+  return NULL;
+}
+
+/* The number of ranks of an attempt that left a checkpoint, so that it can go on where it was. */
+static ntk_error *ranks_before(const ntk_ledger *ledger, const char *root, const char *id, int *ranks) {
+  const ntk_record *record = ntk_ledger_find(ledger, id);
+  *ranks = 0;
+  if (!root || !record || record->group == 0) return NULL;
+  char *path = NULL;
+  NTK_TRY(ntk_path(&path, "%s/checkpoints/%s.h5", root, id));
+  if (ntk_file_exists(path)) *ranks = record->group;
+  free(path);
+  return NULL;
+}
+
+static ntk_error *size_row(ntk_study *study, const ntk_limits *limits, size_t runs, int before, ntk_row *row) {
+  ntk_run_spec run = {0};
+  ntk_group_choice choice = {0};
+  NTK_TRY(ntk_study_run(study, row->index, &run));
+  ntk_error *err = choose(run.settings, limits, runs, before, &choice);
+  ntk_run_spec_free(&run);
+  row->group = choice.ranks;
+  row->seconds = choice.need.seconds;
+  row->memory_bytes = choice.need.memory_bytes;
+  row->output_bytes = choice.need.output_bytes;
+  return ntk_error_prefix(err, "%s", row->label);
+}
+
+ntk_error *ntk_plan_rows(ntk_study *study, const ntk_limits *limits, const ntk_batch_options *options, const char *root, ntk_ledger *ledger) {
+  size_t count = ntk_study_count(study), selected = 0;
+  NTK_TRY(add_axes(study, ledger));
+  NTK_TRY(NTK_NEW(count, &ledger->rows));
+  ledger->row_capacity = count;
+  for (size_t i = 0; i < count; i++) {
+    ntk_run_spec run = {0};
+    NTK_TRY(ntk_study_run(study, i, &run));
+    ntk_error *err = add_row(study, ledger, &run);
+    ntk_run_spec_free(&run);
+    NTK_TRY(err);
+  }
+  NTK_TRY(ntk_plan_count(ledger, options, &selected));
+  for (size_t i = 0; i < count; i++) {
+    int before = 0;
+    NTK_TRY(ranks_before(ledger, root, ledger->rows[i].id, &before));
+    NTK_TRY(size_row(study, limits, selected, before, &ledger->rows[i]));
+  }
+  return NULL;
+}
+
+ntk_error *ntk_plan_refusal(ntk_study *study, const ntk_row *row, const ntk_limits *limits, char **message) {
+  ntk_run_spec run = {0};
+  ntk_group_choice choice = {0};
+  ntk_text text = NTK_TEXT;
+  NTK_TRY(ntk_study_run(study, row->index, &run));
+  ntk_error *err = choose(run.settings, limits, 1, 0, &choice);
+  const ntk_value *memory = ntk_value_find(run.settings, "resources.memory_per_rank");
+  double limit = memory && ntk_value_kind_of(memory) == NTK_NUMBER ? ntk_value_number(memory) : limits->memory_bytes / gib;
+  ntk_run_spec_free(&run);
+  NTK_TRY(err);
+  ntk_text_addf(&text, "needs %.3g GiB a rank on all %d rank%s, and %.3g GiB is there", choice.need.memory_bytes / gib, limits->workers,
+                limits->workers == 1 ? "" : "s", limit);
+  if (choice.needed > 0)
+    ntk_text_addf(&text, "; it needs %d ranks of that size", choice.needed);
+  else
+    ntk_text_add(&text, "; no number of ranks is enough: a larger memory_per_rank is needed");
+  return ntk_text_take(&text, message);
+}
+
+/* --- order ---------------------------------------------------------------------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b, void *context) {
+  const ntk_ledger *ledger = context;
+  const ntk_row *x = &ledger->rows[*(const size_t *)a], *y = &ledger->rows[*(const size_t *)b];
+  if (x->group != y->group) return x->group > y->group ? -1 : 1;
+  if (x->seconds != y->seconds) return x->seconds > y->seconds ? -1 : 1;
+  return x->index < y->index ? -1 : x->index > y->index;
+}
+
+void ntk_plan_sort(const ntk_ledger *ledger, size_t *rows, size_t count) { qsort_r(rows, count, sizeof *rows, by_size, (void *)ledger); }
