@@ -34,7 +34,8 @@ PACKAGES     := $(HDF5_PC) $(SCALAPACK_PC) $(BLAS_PC) $(YAML_PC) $(XXHASH_PC) $(
 hand_libs  := $(filter command environment file,$(firstword $(origin DEP_LIBS)))
 DEP_CFLAGS ?= $(foreach p,$(PACKAGES),$(shell $(PKGCONFIG) --cflags $(p) 2>/dev/null))
 DEP_LIBS   ?= $(foreach p,$(PACKAGES),$(shell $(PKGCONFIG) --libs $(p) 2>/dev/null))
-DEP_CFLAGS := $(DEP_CFLAGS)
+# As system headers, so that they give no warnings.
+DEP_CFLAGS := $(patsubst -I%,-isystem %,$(DEP_CFLAGS))
 DEP_LIBS   := $(DEP_LIBS)
 
 # --- the build ------------------------------------------------------------------------------------------------------------------
@@ -172,7 +173,7 @@ uninstall:
 	-rmdir $(DESTDIR)$(PREFIX)/include/ntkgan
 
 # Link line of the installed library: pkg-config names where they were used, else the flags given by hand.
-$(BUILD)/ntkgan.pc: tools/ntkgan.pc.in $(BUILD)/flags
+$(BUILD)/ntkgan.pc: tools/ntkgan.pc.in always
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(if $(hand_libs),,$(strip $(PACKAGES)))|' \
 	  -e 's|@LIBS@|$(if $(hand_libs),$(DEP_LIBS))|' $< >$@
 

@@ -3,29 +3,10 @@
 #define NTK_TESTS_REFERENCE_H
 
 #include <hdf5.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include <mpi.h>
 
 #include "base/comm.h"
-#include "base/err.h"
-
-/** Fails the test with the error's message. */
-static inline void must(ntk_error *e) {
-  if (e) fail_msg("%s", ntk_error_message(e));
-}
-
-/** Releases an error that was expected, after checking its code. */
-static inline void must_fail(ntk_error *e, ntk_code code) {
-  assert_int_equal(ntk_error_code(e), code);
-  ntk_error_free(&e);
-}
+#include "check.h"
 
 /** True where the dataset exists. */
 static inline int reference_has(hid_t file, const char *path) { return H5Lexists(file, path, H5P_DEFAULT) > 0; }
@@ -62,9 +43,10 @@ typedef struct {
 
 static inline int comms_create(void **state) {
   test_comms *comms = calloc(1, sizeof *comms);
-  ntk_error *e = ntk_error_join(ntk_comm_create(MPI_COMM_WORLD, &comms->world), ntk_comm_create(MPI_COMM_SELF, &comms->self));
+  OK(ntk_comm_create(MPI_COMM_WORLD, &comms->world));
+  OK(ntk_comm_create(MPI_COMM_SELF, &comms->self));
   *state = comms;
-  return e != NULL;
+  return 0;
 }
 
 static inline int comms_free(void **state) {

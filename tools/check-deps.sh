@@ -10,6 +10,7 @@ trap 'rm -rf "$dir"' EXIT
 table='
 MPI|mpi.h|MPI_Init|libopenmpi-dev|-|openmpi
 HDF5|hdf5.h|H5open|libhdf5-openmpi-dev|HDF5_PC|hdf5
+HDF5 HL|hdf5_hl.h|H5DSset_scale|libhdf5-openmpi-dev|HDF5_PC|hdf5
 CBLAS|cblas.h|cblas_dgemm|libopenblas-dev|BLAS_PC|openblas
 LAPACK|-|dsyev_|libopenblas-dev|BLAS_PC|openblas
 ScaLAPACK|-|pdsyevd_|libscalapack-openmpi-dev|SCALAPACK_PC|scalapack

@@ -18,9 +18,9 @@ lint-clang:
 	$(inner) BUILD=$(BUILD)/lint/clang WARN='$(strict)' OMPI_CC=clang all units
 
 # One file each, and only when it or a header has changed.
-$(BUILD)/lint/tidy/%: src/%.c $(headers) .clang-tidy tools/analyzer.h
+$(BUILD)/lint/tidy/%: src/%.c $(headers) .clang-tidy src/kernel/.clang-tidy
 	@mkdir -p $(@D)
-	$(call quiet,TIDY)clang-tidy --quiet $< -- $(filter-out $(MPICC),$(compile)) $(mpi-include) $(if $(filter base/comm,$*),,-include tools/analyzer.h) $(isa-flags-x86_64) -DNTK_ISA=x86_64 2>$@.log || \
+	$(call quiet,TIDY)clang-tidy --quiet $< -- $(filter-out $(MPICC),$(compile)) $(mpi-include) $(isa-flags-x86_64) -DNTK_ISA=x86_64 2>$@.log || \
 	  { cat $@.log >&2; exit 1; }
 	@touch $@
 mpi-include := $(shell $(MPICC) --showme:compile 2>/dev/null || $(MPICC) -show 2>/dev/null | tr ' ' '\n' | grep '^-I')
@@ -33,10 +33,13 @@ lint-cppcheck:
 sanitized := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 sanitize-all: sanitize-address sanitize-valgrind
 	@echo 'sanitize: clean'
-sanitize-address:
-	$(inner) BUILD=$(BUILD)/sanitize OPT='-O1 -g $(sanitized)' units
-	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+sanitize-address: $(BUILD)/sanitize/keep-loaded.o
+	$(inner) BUILD=$(BUILD)/sanitize OPT='-O1 -g $(sanitized)' LDFLAGS='$(LDFLAGS) $<' units
+	ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1:strict_string_checks=1:fast_unwind_on_malloc=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	  LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $(PYTHON) tests/run --build $(BUILD)/sanitize --units --ranks 1,2
+$(BUILD)/sanitize/keep-loaded.o: tests/keep-loaded.c
+	@mkdir -p $(@D)
+	$(MPICC) -std=c11 -O1 -c -o $@ $<
 sanitize-valgrind: sanitize-address
 	$(inner) units
 	$(PYTHON) tests/run --build $(BUILD) --units --valgrind

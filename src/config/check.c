@@ -57,6 +57,7 @@ static ntk_error *unknown_choice(ntk_checker *c, const ntk_key *key, const char 
 static ntk_error *check_typed(ntk_checker *c, const ntk_key *key, const ntk_value *raw, const ntk_value **out) {
   const ntk_value *type = raw->kind == NTK_STRING ? raw : ntk_value_get(raw, "type");
   if (!type && raw->kind != NTK_MAP) return expected(c, key, raw);
+  if (!type && c->partial) return NULL;
   size_t length = ntk_checker_enter(c, "type");
   ntk_error *err = NULL;
   const ntk_choice *choice = NULL;
@@ -215,6 +216,7 @@ static bool has_required(const ntk_key *keys) {
 }
 
 static ntk_error *missing_key(ntk_checker *c, const ntk_key *key, ntk_where where) {
+  if (c->partial) return NULL;
   ntk_text text = NTK_TEXT;
   ntk_key_describe(c->schema->catalog, key, &text);
   const char *sign = " with ";

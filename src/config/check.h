@@ -19,7 +19,8 @@ typedef struct {
   ntk_where here;   /* of the nearest mapping that was written: where a missing key is reported */
   const char *also; /* a key that is known at the top beside those of the table; NULL */
   ntk_arena *arena; /* of the mistakes' texts */
-  bool missing; /* what is added next is something missing */
+  bool missing;     /* what is added next is something missing */
+  bool partial;     /* what is missing is no mistake: a sweep supplies it */
   size_t count;
   ntk_mistake mistakes[NTK_MISTAKES_KEPT];
 } ntk_checker;

@@ -28,13 +28,6 @@ static const ntk_key train_keys[] = {
     NTK_KEYS_END,
 };
 
-static const ntk_key metric_keys[] = {
-    {"every", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "iterations",
-     "not at each record but this often (null: at each)"},
-    {"points", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", NULL, "of a random subsample of so many points (null: of all)"},
-    NTK_KEYS_END,
-};
-
 static const ntk_key spectrum_keys[] = {
     {"every", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "iterations",
      "how often, from 0 on, and at the last (null: at the last only)"},
@@ -50,7 +43,7 @@ static const ntk_key record_keys[] = {
     {"at", NTK_T_INTEGER, NTK_KEY_LIST | NTK_KEY_EITHER, 0, TWO_53, NULL, NULL, NULL, NULL, "iterations",
      "instead of every: at these (0 = before the first step) and at the last"},
     {"trajectory", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "true", NULL, "positions of the generated points"},
-    {"metrics", NTK_T_NAMED, NTK_KEY_LIST, 0, 0, NULL, "metrics", metric_keys, "[]", NULL, "metrics, each a name or {NAME: {parameter: value}}"},
+    {"metrics", NTK_T_NAMED, NTK_KEY_LIST, 0, 0, NULL, "metrics", NULL, "[]", NULL, "metrics, each a name or {NAME: {parameter: value}}"},
     {"spectrum", NTK_T_SECTION, NTK_KEY_NULLABLE, 0, 0, NULL, NULL, spectrum_keys, "null", NULL,
      "spectrum of the Gram matrix on fake and real points"},
     NTK_KEYS_END,

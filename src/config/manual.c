@@ -30,14 +30,12 @@ static void add_row(const ntk_catalog *catalog, const ntk_key *key, unsigned lev
 }
 
 static void add_rows(const ntk_catalog *catalog, const ntk_key *keys, unsigned level, ntk_text *out) {
+  bool after_section = false;
   for (; keys && keys->name; keys++) {
-    if (keys->type == NTK_T_SECTION && !level) ntk_text_add(out, "\n");
+    if ((keys->type == NTK_T_SECTION || after_section) && !level) ntk_text_add(out, "\n");
+    after_section = keys->type == NTK_T_SECTION;
     add_row(catalog, keys, level, out);
     if (keys->type == NTK_T_SECTION) add_rows(catalog, keys->keys, level + 1, out);
-    if (keys->type == NTK_T_NAMED && keys->keys) {
-      ntk_text_addf(out, "%*s(each NAME also takes)\n", (int)(2 * level + 2), "");
-      add_rows(catalog, keys->keys, level + 2, out);
-    }
   }
 }
 
@@ -57,25 +55,17 @@ void ntk_schema_help(const ntk_catalog *catalog, ntk_text *out) {
   ntk_text_add(out, sweep_text);
 }
 
-static void add_parameters(const ntk_catalog *catalog, const ntk_key *keys, ntk_text *out) {
+static void add_parameters(const ntk_catalog *catalog, const ntk_key *keys, unsigned level, ntk_text *out) {
   for (; keys && keys->name; keys++) {
-    ntk_text_addf(out, "    %s%s%s  %s [", keys->name,
-                  keys->fallback                   ? " = "
-                  : keys->flags & NTK_KEY_REQUIRED ? " *"
-                                                   : "",
-                  keys->fallback ? keys->fallback : "", keys->help);
-    add_expectation(catalog, keys, out);
-    ntk_text_add(out, "]\n");
-    if (keys->type != NTK_T_SECTION) continue;
-    for (const ntk_key *k = keys->keys; k && k->name; k++) {
-      ntk_text_addf(out, "      %s%s%s  %s [", k->name,
-                    k->fallback                   ? " = "
-                    : k->flags & NTK_KEY_REQUIRED ? " *"
-                                                  : "",
-                    k->fallback ? k->fallback : "", k->help);
-      add_expectation(catalog, k, out);
-      ntk_text_add(out, "]\n");
+    const char *value = keys->fallback ? keys->fallback : keys->flags & NTK_KEY_REQUIRED ? "*" : "";
+    ntk_text_addf(out, "    %*s%-*s %-10s %s", (int)(2 * level), "", (int)(20 - 2 * level), keys->name, value, keys->help);
+    if (keys->type != NTK_T_SECTION) {
+      ntk_text_add(out, " [");
+      add_expectation(catalog, keys, out);
+      ntk_text_add(out, "]");
     }
+    ntk_text_add(out, "\n");
+    if (keys->type == NTK_T_SECTION && level < 4) add_parameters(catalog, keys->keys, level + 1, out);
   }
 }
 
@@ -86,12 +76,12 @@ static void add_line(ntk_text *out, const char *title, const char *text) {
 void ntk_schema_list(const ntk_catalog *catalog, const char *kind, ntk_text *out) {
   const ntk_choices *choices = ntk_catalog_kind(catalog, kind);
   if (!choices) return;
-  ntk_text_addf(out, "%s: %s (* = must be given)\n", choices->kind, choices->help);
+  ntk_text_addf(out, "%s: %s. A parameter is shown with its default (* = must be given).\n", choices->kind, choices->help);
   for (size_t i = 0; i < choices->count; i++) {
     const ntk_choice *c = choices->at(i);
     ntk_text_addf(out, "\n%s%s%s\n", c->name, c->help && *c->help ? "  " : "", c->help ? c->help : "");
     add_line(out, "", c->formula);
-    add_parameters(catalog, c->keys, out);
+    add_parameters(catalog, c->keys, 0, out);
     add_line(out, "accuracy: ", c->accuracy);
     add_line(out, "source: ", c->source);
   }

@@ -46,11 +46,24 @@ static ntk_error *set_axis(ntk_checker *c, const ntk_setting *s, const ntk_value
   return ntk_value_replace(c->arena, root, "sweep", sweep, out);
 }
 
-ntk_error *ntk_settings_apply(ntk_checker *c, const ntk_settings *settings, const ntk_value *root, const ntk_value **out) {
+static bool is_below(const char *path, const char *above) {
+  size_t length = strlen(above);
+  return !strncmp(path, above, length) && path[length] == '.';
+}
+
+/* A part of what a sweep replaces: it is set after the sweep's value. */
+static bool is_late(const ntk_setting *s, const ntk_sweep *sweep) {
+  for (size_t a = 0; sweep && a < sweep->axis_count; a++)
+    if (is_below(s->path, sweep->axes[a].path)) return true;
+  return false;
+}
+
+ntk_error *ntk_settings_apply(ntk_checker *c, const ntk_settings *settings, const ntk_sweep *sweep, const ntk_value *root, const ntk_value **out) {
   *out = root;
   for (size_t i = 0; i < settings->count; i++) {
     const ntk_setting *s = &settings->items[i];
     const ntk_value *next = *out;
+    if (is_late(s, sweep)) continue;
     bool is_axis = !strncmp(s->path, "sweep.", strlen("sweep."));
     NTK_TRY(note(c, s->value->where, is_axis ? set_axis(c, s, *out, &next) : ntk_value_replace(c->arena, *out, s->path, s->value, &next)));
     *out = next;
@@ -71,11 +84,6 @@ static size_t parts(const char *path) {
   return n;
 }
 
-static bool is_below(const char *path, const char *above) {
-  size_t length = strlen(above);
-  return !strncmp(path, above, length) && path[length] == '.';
-}
-
 ntk_error *ntk_sweep_apply(ntk_checker *c, ntk_arena *arena, const ntk_sweep *sweep, const ntk_settings *settings, size_t combination,
                            const ntk_value *base, const ntk_value **out) {
   *out = base;
@@ -86,12 +94,9 @@ ntk_error *ntk_sweep_apply(ntk_checker *c, ntk_arena *arena, const ntk_sweep *sw
       const ntk_axis *axis = &sweep->axes[a];
       if (parts(axis->path) == depth) NTK_TRY(put(c, arena, axis->path, axis->where, axis->values[ntk_sweep_value(sweep, combination, a)], out));
     }
-  for (size_t i = 0; i < settings->count; i++)
-    for (size_t a = 0; a < sweep->axis_count; a++) {
-      const ntk_setting *s = &settings->items[i];
-      if (!is_below(s->path, sweep->axes[a].path)) continue;
-      NTK_TRY(put(c, arena, s->path, s->value->where, s->value, out));
-      break;
-    }
+  for (size_t i = 0; i < settings->count; i++) {
+    const ntk_setting *s = &settings->items[i];
+    if (is_late(s, sweep)) NTK_TRY(put(c, arena, s->path, s->value->where, s->value, out));
+  }
   return NULL;
 }

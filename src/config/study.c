@@ -72,6 +72,15 @@ out:
   return err;
 }
 
+/* What is written beside the sweep must be right too, though all runs may replace it. */
+static ntk_error *check_base(ntk_study *study, ntk_checker *c) {
+  const ntk_value *checked;
+  c->partial = true;
+  ntk_error *err = ntk_check_entries(c, ntk_study_keys(), NULL, NULL, study->base, &checked);
+  c->partial = false;
+  return err;
+}
+
 /* Whether combination i holds a value that no earlier one held; marks its values as seen. */
 static bool is_news(const ntk_study *study, size_t i, bool *const *seen) {
   bool news = !i;
@@ -107,7 +116,6 @@ static ntk_error *check_name(ntk_study *study, ntk_checker *c) {
 
 static ntk_error *load(ntk_study *study, const ntk_study_source *source, ntk_checker *c) {
   const ntk_value *raw;
-  NTK_TRY(keep_folder(study, source->path));
   NTK_TRY(ntk_value_parse(study->arena, source->path ? source->path : "study", source->text, source->length, &raw));
   c->here = raw->where;
   if (raw->kind != NTK_MAP) {
@@ -118,12 +126,15 @@ static ntk_error *load(ntk_study *study, const ntk_study_source *source, ntk_che
     return err;
   }
   NTK_TRY(ntk_settings_parse(study->arena, source->sets, source->set_count, &study->settings));
-  NTK_TRY(ntk_settings_apply(c, &study->settings, raw, &raw));
-  NTK_TRY(without(study->arena, raw, "sweep", &study->base));
-  NTK_TRY(ntk_sweep_read(c, ntk_study_keys(), ntk_value_get(raw, "sweep"), &study->settings, &study->sweep));
+  const ntk_value *whole;
+  NTK_TRY(ntk_settings_apply(c, &study->settings, NULL, raw, &whole));
+  NTK_TRY(ntk_sweep_read(c, ntk_study_keys(), ntk_value_get(whole, "sweep"), &study->settings, &study->sweep));
+  NTK_TRY(ntk_settings_apply(c, &study->settings, &study->sweep, raw, &whole));
+  NTK_TRY(without(study->arena, whole, "sweep", &study->base));
   NTK_TRY(check_name(study, c));
   if (c->count) return NULL;
   NTK_TRY(keep_combinations(study, c));
+  if (study->sweep.axis_count) NTK_TRY(check_base(study, c));
   NTK_TRY(check_combinations(study, c));
   if (!c->count && study->combinations > NTK_MOST_RUNS / (size_t)study->repeat)
     return ntk_checker_add(c, raw->where, "more than %d runs: %zu combinations, %d repetitions", (int)NTK_MOST_RUNS, study->combinations,
@@ -139,9 +150,11 @@ ntk_error *ntk_study_load(const ntk_catalog *catalog, const ntk_study_source *so
   study->repeat = 1;
   ntk_error *err = ntk_arena_create(&study->arena);
   if (!err) {
-    const ntk_schema schema = {study->arena, catalog, NULL};
+    ntk_schema schema = {study->arena, catalog, NULL};
     ntk_checker c = {.schema = &schema, .arena = study->arena, .also = "sweep"};
-    err = load(study, source, &c);
+    err = keep_folder(study, source->path);
+    schema.folder = study->folder;
+    if (!err) err = load(study, source, &c);
     ntk_error *mistakes = ntk_checker_finish(&c);
     err = ntk_error_join(err, mistakes);
   }

@@ -51,8 +51,10 @@ enum { NTK_MOST_RUNS = 10000000 };
 
 /** Parses "a.b=v" arguments (NTK_E_USAGE without '='). */
 NTK_CHECKED ntk_error *ntk_settings_parse(ntk_arena *arena, const char *const *sets, size_t count, ntk_settings *out);
-/** `root` with the settings applied; "sweep.a.b=[..]" replaces an axis. Mistakes go to the checker. */
-NTK_CHECKED ntk_error *ntk_settings_apply(ntk_checker *c, const ntk_settings *settings, const ntk_value *root, const ntk_value **out);
+/** `root` with the settings applied, but for those below a path of `sweep` (NULL = none); "sweep.a.b=[..]" replaces an axis. Mistakes go to the
+ *  checker. */
+NTK_CHECKED ntk_error *ntk_settings_apply(ntk_checker *c, const ntk_settings *settings, const ntk_sweep *sweep, const ntk_value *root,
+                                          const ntk_value **out);
 
 /** Reads `sweep` (NULL = none; lives in c->arena); axes whose path is set are left out. Mistakes go to the checker. */
 NTK_CHECKED ntk_error *ntk_sweep_read(ntk_checker *c, const ntk_key *keys, const ntk_value *sweep, const ntk_settings *settings, ntk_sweep *out);

@@ -1,12 +1,7 @@
-#include "base/mem.h"
+#include "gram/elpa_quiet.h"
 #include "gram/matrix.h"
 
 #ifdef NTK_HAVE_ELPA
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpedantic" /* its variadic macros */
-#include <elpa/elpa.h>
-#pragma GCC diagnostic pop
-
 /* What a call said, and whether it failed. */
 static ntk_error *check(int status, const char *what) {
   return status == ELPA_OK ? NULL : ntk_fail(NTK_E_NUMERIC, "%s: %s", what, elpa_strerr(status));

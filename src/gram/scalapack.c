@@ -28,6 +28,12 @@ static void solve(ntk_gram *gram, int with_vectors, double *values, double *z, c
     pdsyev_("N", "L", &n, gram->a, &one, &one, c->descriptor, values, z, &one, &one, c->descriptor, work, &c->length, &c->info, 1, 1);
 }
 
+/* pdsyevd's answer to the question for its work size leaves out what pdormtr and pdlasrt, which it calls, need: too small for few blocks. */
+static double work_wanted(const ntk_gram *gram, double answer) {
+  double rows = (double)gram->local_rows, columns = (double)gram->local_columns, block = NTK_GRAM_BLOCK;
+  return answer + 4 * (double)gram->n + (rows + columns + 3 * block) * block + rows * (block + columns);
+}
+
 /* pdsyevd wants all n vectors, whatever k; it has no form without them, pdsyev's is the same reduction followed by QR. */
 ntk_error *ntk_gram_solve_scalapack(ntk_gram *gram, size_t k, double *values, double *z) {
   const ntk_comm *members = &gram->grid.members;
@@ -36,12 +42,13 @@ ntk_error *ntk_gram_solve_scalapack(ntk_gram *gram, size_t k, double *values, do
   ntk_error *err = NULL;
   NTK_TRY_OUT(ntk_agree(members, describe(gram, c.descriptor)));
   solve(gram, k > 0, values, z ? z : &unused, &c);
-  if (!c.info && c.size > INT_MAX) err = ntk_fail(NTK_E_MEMORY, "work array beyond the solver's integers: use more ranks");
-  if (!err && !c.info) err = ntk_alloc((size_t)c.size + 1, sizeof(double), &c.work);
+  double wanted = work_wanted(gram, c.size);
+  if (!c.info && wanted > INT_MAX) err = ntk_fail(NTK_E_MEMORY, "work array beyond the solver's integers: use more ranks");
+  if (!err && !c.info) err = ntk_alloc((size_t)wanted + 1, sizeof(double), &c.work);
   if (!err && !c.info) err = ntk_alloc((size_t)c.integer_size + 1, sizeof(int), &c.integers);
   NTK_TRY_OUT(ntk_agree(members, err));
   if (!c.info) {
-    c.length = (int)c.size;
+    c.length = (int)wanted;
     c.integer_length = c.integer_size;
     solve(gram, k > 0, values, z ? z : &unused, &c);
   }

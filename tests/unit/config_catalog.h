@@ -43,7 +43,9 @@ static const ntk_key catalog_labels[] = {{"fake", NTK_T_NUMBER, 0, 0, 0, NULL, N
                                          NTK_KEYS_END};
 static const ntk_choice catalog_losses[] = {{"ipm", NULL, "f", "integral probability metric", NULL, NULL},
                                             {"lsgan", catalog_labels, "(f - a)^2", "least squares", NULL, NULL}};
-static const ntk_choice catalog_metrics[] = {{"mmd2", NULL, "", "", NULL, NULL}, {"energy", NULL, "", "", NULL, NULL}};
+static const ntk_key catalog_metric[] = {{"every", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, 0, NULL, NULL, NULL, "null", "iterations", "how often"},
+                                         NTK_KEYS_END};
+static const ntk_choice catalog_metrics[] = {{"mmd2", catalog_metric, "", "", NULL, NULL}, {"energy", catalog_metric, "", "", NULL, NULL}};
 static const ntk_choice catalog_generators[] = {{"particles", NULL, "", "points themselves", NULL, NULL}};
 
 #define CATALOG_KIND(name) \

@@ -135,6 +135,7 @@ static void mistakes_in_sweeps_are_found_at_their_place(void **state) {
       {HEAD "sweep: {seed: [1, 2], exclude: [{seed: 3}]}\n", "s.yaml:7:40: sweep: exclude: not a value of 'seed'"},
       {HEAD "sweep: {seed: [1, 2], exclude: [{seed: 1}, {seed: 2}]}\n", "no combination is left"},
       {HEAD "sweep: {seed: [1, 2], zip: {seed: [3]}}\n", "'seed' is swept twice"},
+      {HEAD "seed: x\nsweep: {seed: [1, 2]}\n", "s.yaml:7:7: seed: expected an integer"},
       {HEAD "sweep: [1]\n", "s.yaml:7:8: sweep: expected a mapping of paths"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_mistake(cases[i].text, NULL, cases[i].expected);
@@ -197,6 +198,15 @@ static void check_setting(const char *text, const char *set, size_t index, const
   assert_string_equal(ntk_get_text(run.settings, path), expected);
   ntk_run_spec_free(&run);
   ntk_study_free(&study);
+}
+
+static void a_sweep_supplies_what_is_missing(void **state) {
+  (void)state;
+  check_labels(
+      "study: s\ndata:\n  real: {type: ring}\n  fake: {type: ring, points: 2}\ndiscriminator: {network: {type: rbf, bandwidth: 2}}\n"
+      "train: {iterations: 5, step: 0.1}\n"
+      "sweep: {discriminator.loss: [ipm], data.real.points: [5, 6], discriminator.network: [{type: mlp}]}\n",
+      "discriminator.network.depth=4", "ipm/5/mlp ipm/6/mlp");
 }
 
 static void values_reach_the_runs(void **state) {
@@ -281,6 +291,48 @@ static void ids_follow_what_matters(void **state) {
   assert_string_not_equal(a, b);
   id_of("s.yaml", HEAD, 0, b);
   assert_string_equal(a, b); /* more repetitions change no id */
+}
+
+/* Canonical JSON of what is not default. */
+static void stripped_json(const ntk_key *keys, const char *text, ntk_text *out) {
+  ntk_arena *arena;
+  const ntk_value *raw, *checked, *stripped;
+  assert_null(ntk_arena_create(&arena));
+  const ntk_schema schema = {arena, &catalog, NULL};
+  assert_null(ntk_value_parse(arena, "t", text, strlen(text), &raw));
+  assert_null(ntk_schema_check(&schema, keys, "", raw, &checked));
+  assert_null(ntk_schema_strip(&schema, keys, checked, &stripped));
+  ntk_json j = NTK_JSON(out);
+  ntk_value_json(&j, NULL, stripped);
+  ntk_arena_free(&arena);
+}
+
+static void a_new_key_with_a_default_changes_nothing(void **state) {
+  (void)state;
+  static const ntk_key inner_old[] = {{"a", NTK_T_NUMBER, 0, 0, 0, NULL, NULL, NULL, "1", NULL, ""}, NTK_KEYS_END};
+  static const ntk_key inner_new[] = {{"z", NTK_T_SECTION, 0, 0, 0, NULL, NULL, inner_old, NULL, NULL, ""},
+                                      {"a", NTK_T_NUMBER, 0, 0, 0, NULL, NULL, NULL, "1", NULL, ""},
+                                      {"b", NTK_T_NAMED, NTK_KEY_LIST, 0, 0, NULL, "activations", NULL, "[relu, leaky_relu]", NULL, ""},
+                                      NTK_KEYS_END};
+  static const ntk_key before[] = {{"n", NTK_T_TYPED, 0, 0, 0, NULL, "networks", inner_old, "mlp", NULL, ""},
+                                   {"s", NTK_T_SECTION, 0, 0, 0, NULL, NULL, inner_old, NULL, NULL, ""},
+                                   NTK_KEYS_END};
+  static const ntk_key after[] = {{"t", NTK_T_TYPED, 0, 0, 0, NULL, "networks", NULL, "{type: rbf, bandwidth: 2}", NULL, ""},
+                                  {"s", NTK_T_SECTION, 0, 0, 0, NULL, NULL, inner_new, NULL, NULL, ""},
+                                  {"n", NTK_T_TYPED, 0, 0, 0, NULL, "networks", inner_new, "{type: mlp}", NULL, ""},
+                                  NTK_KEYS_END};
+  static const char *const texts[] = {"{}", "{s: {a: 2}}", "{n: {type: mlp, depth: 4}}", "{n: {type: rbf, bandwidth: 1, a: 3}, s: {a: 1.0}}"};
+  static const char *const expected[] = {"{}", "{\"s\": {\"a\": 2}}", "{\"n\": {\"depth\": 4, \"type\": \"mlp\"}}",
+                                         "{\"n\": {\"a\": 3, \"bandwidth\": 1, \"type\": \"rbf\"}}"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    ntk_text x = NTK_TEXT, y = NTK_TEXT;
+    stripped_json(before, texts[i], &x);
+    stripped_json(after, texts[i], &y);
+    assert_string_equal(x.bytes, expected[i]);
+    assert_string_equal(y.bytes, expected[i]);
+    ntk_text_free(&x);
+    ntk_text_free(&y);
+  }
 }
 
 /* The published id of a study: it must stay, for results on disk are found by it. */
@@ -380,9 +432,11 @@ int main(void) {
       cmocka_unit_test(many_mistakes_are_cut_short),
       cmocka_unit_test(sweeps_are_products_in_order),
       cmocka_unit_test(zip_and_exclude_work),
+      cmocka_unit_test(a_sweep_supplies_what_is_missing),
       cmocka_unit_test(values_reach_the_runs),
       cmocka_unit_test(defaults_are_filled_in),
       cmocka_unit_test(ids_follow_what_matters),
+      cmocka_unit_test(a_new_key_with_a_default_changes_nothing),
       cmocka_unit_test(ids_stay),
       cmocka_unit_test(ids_follow_contents_of_files),
       cmocka_unit_test(large_sweeps_are_bounded),

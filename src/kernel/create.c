@@ -1,0 +1,75 @@
+/** Making kernels, and what can be said about one before any point is seen. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kernel/networks.h"
+#include "kernel/object.h"
+
+/* A kernel with k(0, 0) = 0 has k(0, x) = 0 for every x. */
+static ntk_error *find_warning(ntk_kernel *kernel) {
+  double *entry;
+  NTK_TRY(NTK_NEW(kernel->program.stages * NTK_V_FIELDS, &entry));
+  if (ntk_point_recursion(kernel, 0, entry, 1) == 0) {
+    kernel->warning = "not characteristic: k(0, x) = 0 for every x, so mass at the origin is not seen (give the network biases)";
+  }
+  free(entry);
+  return NULL;
+}
+
+ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t dimension, ntk_kernel **out) {
+  ntk_error *err = NULL;
+  *out = NULL;
+  if (strcmp(kind, "ntk") && strcmp(kind, "nngp")) return ntk_fail(NTK_E_CONFIG, "kernel: expected ntk or nngp, found '%.60s'", kind);
+  if (!dimension) return ntk_fail(NTK_E_INPUT, "points have no coordinates");
+  ntk_kernel *kernel;
+  NTK_TRY(NTK_NEW(1, &kernel));
+  kernel->dimension = dimension;
+  kernel->mode = strcmp(kind, "ntk") ? 0 : NTK_MODE_NTK;
+  kernel->engine = ntk_engine_choose(NULL);
+  NTK_TRY_OUT(ntk_network_build(network, kernel));
+  NTK_TRY_OUT(find_warning(kernel));
+  *out = kernel;
+  kernel = NULL;
+out:
+  ntk_kernel_free(&kernel);
+  return err;
+}
+
+static ntk_error *parse(ntk_arena *arena, const char *text, const char *kind, size_t dimension, ntk_kernel **out) {
+  static const ntk_key key = {"network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL, "architecture"};
+  ntk_choices kinds[] = {*ntk_network_choices(), *ntk_activation_choices()};
+  ntk_catalog catalog = {sizeof kinds / sizeof *kinds, kinds};
+  ntk_schema schema = {arena, &catalog, NULL};
+  const ntk_value *raw, *checked;
+  NTK_TRY(ntk_value_parse(arena, "network", text, strlen(text), &raw));
+  NTK_TRY(ntk_schema_check_one(&schema, &key, raw, &checked));
+  return ntk_kernel_create(checked, kind, dimension, out);
+}
+
+ntk_error *ntk_kernel_parse(const char *network, const char *kind, size_t dimension, ntk_kernel **out) {
+  ntk_arena *arena;
+  *out = NULL;
+  NTK_TRY(ntk_arena_create(&arena));
+  ntk_error *err = parse(arena, network, kind, dimension, out);
+  ntk_arena_free(&arena);
+  return err;
+}
+
+void ntk_kernel_free(ntk_kernel **kernel) {
+  if (!*kernel) return;
+  ntk_program_free(&(*kernel)->program);
+  free(*kernel);
+  *kernel = NULL;
+}
+
+size_t ntk_kernel_dimension(const ntk_kernel *kernel) { return kernel->dimension; }
+
+const char *ntk_kernel_warning(const ntk_kernel *kernel) { return kernel->warning; }
+
+double ntk_kernel_cost(const ntk_kernel *kernel, int with_gradient) {
+  double cost = kernel->dimension <= NTK_DIRECT_DIMENSION ? 0.3 + 0.1 * (double)kernel->dimension : 1 + 0.02 * (double)kernel->dimension;
+  for (size_t i = 0; i < kernel->program.count; i++) cost += kernel->program.ops[i].cost;
+  return with_gradient ? 1.6 * cost : cost;
+}

@@ -1,0 +1,101 @@
+#include "kernel/evaluate.h"
+
+static ntk_variance row_variance(const ntk_prepared *points, size_t stage, size_t i) {
+  return (ntk_variance){.q = ntk_variance_array(points, stage, NTK_V_Q)[i],
+                        .root = ntk_variance_array(points, stage, NTK_V_ROOT)[i],
+                        .inverse = ntk_variance_array(points, stage, NTK_V_INVERSE)[i],
+                        .tangent = ntk_variance_array(points, stage, NTK_V_TANGENT)[i],
+                        .slope = ntk_variance_array(points, stage, NTK_V_SLOPE)[i]};
+}
+
+static ntk_variances column_variances(const ntk_prepared *points, size_t stage, size_t j) {
+  return (ntk_variances){.q = ntk_variance_array(points, stage, NTK_V_Q) + j,
+                         .root = ntk_variance_array(points, stage, NTK_V_ROOT) + j,
+                         .inverse = ntk_variance_array(points, stage, NTK_V_INVERSE) + j};
+}
+
+/* The input state of one pair from its coordinates, as the loops do it for few dimensions: S2 = |x|^2 |v - (x.v/|x|^2) x|^2/d^2, v the shorter of
+ * x' and x - x'. */
+static void correct_pair(size_t d, const double *x, const double *z, double *state) {
+  double xx = 0, zz = 0, dot = 0, along = 0, delta = 0, p = 0, rest = 0;
+  for (size_t a = 0; a < d; a++) {
+    double difference = x[a] - z[a];
+    xx += x[a] * x[a];
+    zz += z[a] * z[a];
+    dot += x[a] * z[a];
+    along += x[a] * difference;
+    delta += difference * difference;
+    p += difference * (x[a] + z[a]);
+  }
+  bool close = delta < zz;
+  double share = xx > 0 ? (close ? along : dot) / xx : 0, inverse = 1 / (double)d;
+  for (size_t a = 0; a < d; a++) {
+    double v = (close ? x[a] - z[a] : z[a]) - share * x[a];
+    rest += v * v;
+  }
+  state[NTK_R * NTK_BLOCK] = dot * inverse;
+  state[NTK_S2 * NTK_BLOCK] = rest > NTK_COLLINEAR * zz ? xx * inverse * (rest * inverse) : 0;
+  state[NTK_DELTA * NTK_BLOCK] = delta * inverse;
+  state[NTK_P * NTK_BLOCK] = p * inverse;
+}
+
+static size_t input_state(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products) {
+  const ntk_prepared *x = tile->x, *z = tile->z;
+  size_t d = kernel->dimension;
+  const double *point = x->inputs + block.row * d;
+  ntk_input input = {.groups = block.groups,
+                     .dimension = d,
+                     .x = point,
+                     .z = z->columns ? z->columns + block.column : NULL,
+                     .stride = z->stride,
+                     .dot = products,
+                     .row = row_variance(x, 0, block.row),
+                     .columns = column_variances(z, 0, block.column),
+                     .scratch = workspace->scratch,
+                     .out = workspace->registers};
+  if (!products) {
+    kernel->engine->input(&input);
+    return 0;
+  }
+  size_t marked = kernel->engine->input_products(&input);
+  for (size_t j = 0; marked && j < block.count; j++) {
+    if (workspace->scratch[j] > 0) correct_pair(d, point, z->inputs + (block.column + j) * d, workspace->registers + j);
+  }
+  return marked;
+}
+
+static double *register_state(ntk_workspace *workspace, size_t index) { return workspace->registers + index * NTK_STATES * NTK_BLOCK; }
+
+static void apply_op(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const ntk_op *op, int mode) {
+  size_t behind = op->kind == NTK_OP_LAYER ? op->middle : op->kind == NTK_OP_SUM ? op->other : op->after;
+  ntk_pass pass = {.groups = block.groups,
+                   .in = register_state(workspace, op->from),
+                   .out = register_state(workspace, op->to),
+                   .row_before = row_variance(tile->x, op->before, block.row),
+                   .row_after = row_variance(tile->x, behind, block.row),
+                   .before = column_variances(tile->z, op->before, block.column),
+                   .after = column_variances(tile->z, behind, block.column),
+                   .constants = op->constants,
+                   .dense = op->dense};
+  const ntk_engine *engine = kernel->engine;
+  switch (op->kind) {
+    case NTK_OP_LAYER: engine->layer[op->dual][mode](&pass); break;
+    case NTK_OP_NORM: engine->norm[mode](&pass); break;
+    case NTK_OP_SUM: engine->sum[mode](&pass); break;
+  }
+}
+
+ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products,
+                        bool gradient) {
+  const ntk_program *program = &kernel->program;
+  int mode = kernel->mode | (gradient ? NTK_MODE_GRADIENT : 0);
+  size_t marked = input_state(kernel, workspace, tile, block, products);
+  kernel->engine->seed(block.groups, mode, workspace->registers);
+  for (size_t i = 0; i < program->count; i++) apply_op(kernel, workspace, tile, block, &program->ops[i], mode);
+  const double *state = register_state(workspace, program->result);
+  if (kernel->mode & NTK_MODE_NTK) {
+    return (ntk_result){state + NTK_T * NTK_BLOCK, state + NTK_T_A * NTK_BLOCK, state + NTK_T_B * NTK_BLOCK, 0, 2, marked};
+  }
+  double tangent = ntk_variance_array(tile->x, program->last_stage, NTK_V_TANGENT)[block.row];
+  return (ntk_result){state + NTK_R * NTK_BLOCK, state + NTK_DELTA_A * NTK_BLOCK, state + NTK_R_B * NTK_BLOCK, tangent, -1, marked};
+}

@@ -1,0 +1,25 @@
+/** One row of a tile against one block of its columns: the state of the network's output. */
+#ifndef NTK_KERNEL_EVALUATE_H
+#define NTK_KERNEL_EVALUATE_H
+
+#include "kernel/object.h"
+
+typedef struct {
+  size_t row;    /* of tile.x */
+  size_t column; /* of tile.z, the first */
+  size_t count;  /* <= NTK_BLOCK */
+  size_t groups;
+} ntk_block;
+
+/** The output's arrays (in the workspace, valid until the next call): k, and for gradients k_B and a with 2 k_A = offset + scale a. */
+typedef struct {
+  const double *k, *a, *b;
+  double offset, scale;
+  size_t marked; /* columns with scratch[j] = 1 (large dimension only): close to x or to its line */
+} ntk_result;
+
+/** `products`: x.z of the block's columns when the dimension is above NTK_DIRECT_DIMENSION. */
+ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products,
+                        bool gradient);
+
+#endif

@@ -1,0 +1,110 @@
+/** Per-point tables. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kernel/object.h"
+
+/* |x|^2 that the loops can square again. */
+#define LARGEST 1e150
+
+static ntk_error *check_point(const ntk_transform *transform, size_t i, size_t d, const double *x) {
+  double norm = 0;
+  for (size_t a = 0; a < d; a++) {
+    if (!isfinite(x[a])) return ntk_fail(NTK_E_NONFINITE, "point %zu, coordinate %zu is %g", i, a, x[a]);
+    if (transform && transform->limit > 0 && !(fabs(x[a]) < transform->limit)) {
+      return ntk_fail(NTK_E_INPUT, "point %zu, coordinate %zu is %.17g: input_transform %s needs values between -%g and %g", i, a, x[a],
+                      transform->name, transform->limit, transform->limit);
+    }
+    norm += x[a] * x[a];
+  }
+  if (!(norm < LARGEST)) return ntk_fail(NTK_E_NONFINITE, "point %zu is too large for the kernel: squared norm %g", i, norm);
+  return NULL;
+}
+
+static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
+  size_t n = p->count, d = p->dimension;
+  NTK_TRY(NTK_NEW(n * d, &p->points));
+  p->inputs = p->points;
+  if (kernel->transform) {
+    p->inputs = NULL;
+    NTK_TRY(NTK_NEW(n * d, &p->inputs));
+    NTK_TRY(NTK_NEW(n * d, &p->factors));
+  }
+  if (d <= NTK_DIRECT_DIMENSION) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
+  NTK_TRY(NTK_NEW(kernel->program.stages * NTK_V_FIELDS * p->stride, &p->variances));
+  return NTK_NEW(n, &p->diagonal);
+}
+
+static void transform_point(const ntk_transform *transform, size_t d, const double *x, double *input, double *factor) {
+  for (size_t a = 0; a < d; a++) {
+    input[a] = transform->value(x[a]);
+    factor[a] = transform->derivative(x[a], input[a]);
+  }
+}
+
+static ntk_error *fill(const ntk_kernel *kernel, const double *x, ntk_prepared *p) {
+  size_t d = p->dimension;
+  for (size_t i = 0; i < p->count; i++) {
+    NTK_TRY(check_point(kernel->transform, i, d, x + i * d));
+    memcpy(p->points + i * d, x + i * d, d * sizeof *x);
+    if (kernel->transform) transform_point(kernel->transform, d, x + i * d, p->inputs + i * d, p->factors + i * d);
+    const double *input = p->inputs + i * d;
+    double norm = 0;
+    for (size_t a = 0; a < d; a++) norm += input[a] * input[a];
+    for (size_t a = 0; p->columns && a < d; a++) p->columns[a * p->stride + i] = input[a];
+    p->diagonal[i] = ntk_point_recursion(kernel, norm / (double)d, p->variances + i, p->stride);
+    if (!isfinite(p->diagonal[i]))
+      return ntk_fail(NTK_E_NONFINITE, "kernel of point %zu with itself is %g (squared norm %g)", i, p->diagonal[i], norm);
+  }
+  return NULL;
+}
+
+/* Lanes behind the last point are read by whole groups: they hold the last point again, so that their results are ordinary numbers. */
+static void pad(double *arrays, size_t count, size_t n, size_t stride) {
+  for (size_t a = 0; n && a < count; a++) {
+    for (size_t i = n; i < stride; i++) arrays[a * stride + i] = arrays[a * stride + n - 1];
+  }
+}
+
+ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_prepared **out) {
+  ntk_error *err = NULL;
+  ntk_prepared *p;
+  *out = NULL;
+  NTK_TRY(NTK_NEW(1, &p));
+  p->count = n;
+  p->dimension = kernel->dimension;
+  p->stride = (n + 2 * NTK_LANES - 1) / NTK_LANES * NTK_LANES;
+  NTK_TRY_OUT(allocate(kernel, p));
+  NTK_TRY_OUT(fill(kernel, x, p));
+  pad(p->variances, kernel->program.stages * NTK_V_FIELDS, n, p->stride);
+  if (p->columns) pad(p->columns, p->dimension, n, p->stride);
+  *out = p;
+  p = NULL;
+out:
+  ntk_prepared_free(&p);
+  return err;
+}
+
+void ntk_prepared_free(ntk_prepared **points) {
+  ntk_prepared *p = *points;
+  if (!p) return;
+  if (p->inputs != p->points) free(p->inputs);
+  free(p->points);
+  free(p->factors);
+  free(p->columns);
+  free(p->variances);
+  free(p->diagonal);
+  free(p);
+  *points = NULL;
+}
+
+size_t ntk_prepared_count(const ntk_prepared *points) { return points->count; }
+
+const double *ntk_prepared_points(const ntk_prepared *points) { return points->points; }
+
+void ntk_prepared_diagonal(const ntk_kernel *kernel, const ntk_prepared *x, double *out) {
+  (void)kernel;
+  memcpy(out, x->diagonal, x->count * sizeof *out);
+}

@@ -1,0 +1,110 @@
+/** The contract between the tile driver (src/kernel/tiles.c) and the loops in src/kernel/tile/, which are compiled once per instruction set.
+ *
+ *  A pass works on one row of a tile against a block of at most NTK_BLOCK columns. The state of a block is NTK_STATES arrays of NTK_BLOCK
+ *  doubles; a register is one such state. Lane counts are rounded up to NTK_LANES, so every array that a pass reads must be readable (and
+ *  finite) up to the next multiple.
+ *
+ *  State of a pair (x, x'), q = Cov(x, x), s = Cov(x', x') being tabulated per point:
+ *    r = Cov(x, x'), S2 = q s - r^2 >= 0, delta = q + s - 2 r >= 0, p = q - s, T = the NTK so far.
+ *  Tangents, for input gradients (Novak et al. 2020 differentiate the same recursion automatically):
+ *    A: along q of the input at fixed delta of the input; B: along r of the input at fixed q. s is constant in both.
+ *    delta_A = d delta/dA (delta has no derivative along B but -2 r_B), r_B = dr/dB, T_A, T_B. dr/dA = (dq - delta_A)/2.
+ *  Then dk/dx = [2 k_A x + k_B (x' - x)]/d, which does not cancel for close points.
+ */
+#ifndef NTK_KERNEL_TILE_ENGINE_H
+#define NTK_KERNEL_TILE_ENGINE_H
+
+#include <stddef.h>
+
+enum { NTK_BLOCK = 128, NTK_LANES = 8, NTK_DIRECT_DIMENSION = 16, NTK_CONSTANTS = 8 };
+
+/** Arrays of a register. NNGP kernels leave the T ones unused, values the tangents. */
+enum { NTK_R, NTK_S2, NTK_DELTA, NTK_P, NTK_T, NTK_DELTA_A, NTK_R_B, NTK_T_A, NTK_T_B, NTK_STATES };
+
+/** What a pass computes: bits. */
+enum { NTK_MODE_NTK = 1, NTK_MODE_GRADIENT = 2, NTK_MODES = 4 };
+
+/** Dual activation functions that loops exist for. Several names of the activation table may share one. */
+typedef enum { NTK_DUAL_IDENTITY, NTK_DUAL_AB_RELU, NTK_DUAL_ERF, NTK_DUAL_GELU, NTK_DUAL_SIN, NTK_DUAL_RBF, NTK_DUAL_COUNT } ntk_dual_name;
+
+/** Dense layer behind an activation: r <- weight r + bias, T <- nngp_factor r + constant + weight T (r before the layer).
+ *  No dense layer at all is {1, 0, 0, 0}. */
+typedef struct {
+  double weight, bias, nngp_factor, constant;
+} ntk_dense;
+
+/** A variance of one point somewhere in the network, with what the passes need of it. */
+typedef struct {
+  double q, root, inverse; /* sqrt(q); 1/sqrt(q), 0 where q is 0 */
+  double tangent;          /* dq/dq of the input */
+  double slope;            /* V'(q) of the activation that gave this variance */
+} ntk_variance;
+
+/** The same for the columns of a block: arrays. */
+typedef struct {
+  const double *q, *root, *inverse;
+} ntk_variances;
+
+/** Arguments of a pass over one block. `groups` x NTK_LANES columns. `before`: in front of the activation; `after`: behind the activation, in front
+ *  of its dense layer; rows by value, columns by array. */
+typedef struct {
+  size_t groups;
+  const double *in;
+  double *out; /* may be `in` */
+  ntk_variance row_before, row_after;
+  ntk_variances before, after;
+  const double *constants;
+  ntk_dense dense;
+} ntk_pass;
+
+/** out += in, for two branches with independent weights: row_before/before belong to `in`, row_after/after to `out`. */
+typedef void (*ntk_pass_function)(const ntk_pass *pass);
+
+/** Input state of a row against a block, from the points. */
+typedef struct {
+  size_t groups, dimension;
+  const double *x; /* the row's coordinates */
+  const double *z; /* coordinate a of the block's column j at z[a*stride + j] */
+  size_t stride;
+  const double *dot; /* x.z_j, for ntk_engine.input_products */
+  ntk_variance row;  /* of the input: q = |x|^2/d */
+  ntk_variances columns;
+  double *scratch; /* 4 NTK_BLOCK */
+  double *out;
+} ntk_input;
+
+/** Sums over a block for one row's gradient: with B_j = w_j b_j, returns sum_j w_j (offset + scale a_j), and adds sum_j B_j (z_aj - x_a) to
+ *  gradient[a] for the coordinates given (none when z is NULL). `weighted` (groups x NTK_LANES) receives B. */
+typedef struct {
+  size_t groups, dimension;
+  const double *weights, *a, *b;
+  double offset, scale;
+  const double *x, *z;
+  size_t stride;
+  double *weighted, *gradient;
+} ntk_reduction;
+
+typedef struct {
+  void (*input)(const ntk_input *input); /* dimension <= NTK_DIRECT_DIMENSION, direct differences */
+  /* From x.z. Returns how many columns are so close to x or to its line that rounding shows; they have scratch[j] = 1, else 0. The caller puts
+   * them right by direct differences. */
+  size_t (*input_products)(const ntk_input *input);
+  void (*seed)(size_t groups, int mode, double *out);
+  const ntk_pass_function *layer[NTK_DUAL_COUNT]; /* each indexed by mode */
+  const ntk_pass_function *norm, *sum;
+  double (*dot)(size_t groups, const double *a, const double *b);
+  double (*reduce)(const ntk_reduction *reduction);
+} ntk_engine;
+
+/** Name of a symbol of this instruction set's build. */
+#define NTK_TILE_JOIN(name, isa) name##_##isa
+#define NTK_TILE_EXPAND(name, isa) NTK_TILE_JOIN(name, isa)
+#define NTK_TILE(name) NTK_TILE_EXPAND(name, NTK_ISA)
+
+/** sin^2 of an input angle that is rounding: such points count as collinear (the symmetric derivative is due there, see ntkgan/kernel.h). */
+#define NTK_COLLINEAR 1e-30
+
+/** The epsilon of layer normalisation. */
+#define NTK_NORM_EPSILON 1e-12
+
+#endif

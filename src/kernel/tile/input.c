@@ -1,0 +1,122 @@
+/** The input state: r, S2, delta and p of a row against a block of columns. */
+#include <string.h>
+
+#include "kernel/tile/layer.h"
+#include "kernel/tile/passes.h"
+
+/* Where products of whole vectors have lost two digits of delta, or four of S2. */
+#define CLOSE 1e-2
+#define NEARLY_COLLINEAR 1e-4
+
+/** S2 from the sum over a < b of (x_a v_b - x_b v_a)^2, v = x' or x - x', whichever is shorter: both give the same S2, the shorter less rounding. */
+NTK_INLINE void direct_few(const ntk_input *input, const size_t d) {
+  const double inverse = 1.0 / (double)d;
+  const double *x = input->x, *z = input->z, *column_q = input->columns.q;
+  double *out = input->out;
+  const double q = input->row.q;
+  const size_t stride = input->stride, count = input->groups * NTK_LANES;
+#pragma omp simd
+  for (size_t j = 0; j < count; j++) {
+    double r = 0, delta = 0, p = 0;
+    for (size_t a = 0; a < d; a++) {
+      double c = z[a * stride + j], difference = x[a] - c;
+      r += x[a] * c;
+      delta += difference * difference;
+      p += difference * (x[a] + c);
+    }
+    r *= inverse, delta *= inverse, p *= inverse;
+    bool close = delta < column_q[j];
+    double s2 = 0;
+    for (size_t a = 0; a < d; a++) {
+      for (size_t b = a + 1; b < d; b++) {
+        double u = z[a * stride + j], v = z[b * stride + j];
+        double area = x[a] * (close ? x[b] - v : v) - x[b] * (close ? x[a] - u : u);
+        s2 += area * area;
+      }
+    }
+    s2 *= inverse * inverse;
+    out[NTK_R * NTK_BLOCK + j] = r;
+    out[NTK_S2 * NTK_BLOCK + j] = s2 > NTK_COLLINEAR * q * column_q[j] ? s2 : 0;
+    out[NTK_DELTA * NTK_BLOCK + j] = delta;
+    out[NTK_P * NTK_BLOCK + j] = p;
+  }
+}
+
+/** S2 = q |v - (x.v/|x|^2) x|^2/d with the same v, one coordinate at a time. */
+static void direct_many(const ntk_input *input) {
+  const size_t d = input->dimension, count = input->groups * NTK_LANES;
+  const double inverse = 1.0 / (double)d, q = input->row.q, inverse_q = input->row.inverse * input->row.inverse;
+  const double *column_q = input->columns.q;
+  double *r = input->out + NTK_R * NTK_BLOCK, *s2 = input->out + NTK_S2 * NTK_BLOCK;
+  double *delta = input->out + NTK_DELTA * NTK_BLOCK, *p = input->out + NTK_P * NTK_BLOCK, *along = input->scratch;
+#pragma omp simd
+  for (size_t j = 0; j < count; j++) r[j] = s2[j] = delta[j] = p[j] = along[j] = 0;
+  for (size_t a = 0; a < d; a++) {
+    const double x = input->x[a], *z = input->z + a * input->stride;
+#pragma omp simd
+    for (size_t j = 0; j < count; j++) {
+      double difference = x - z[j];
+      r[j] += x * z[j];
+      along[j] += x * difference;
+      delta[j] += difference * difference;
+      p[j] += difference * (x + z[j]);
+    }
+  }
+#pragma omp simd
+  for (size_t j = 0; j < count; j++) {
+    r[j] *= inverse, delta[j] *= inverse, p[j] *= inverse;
+    along[j] = (delta[j] < column_q[j] ? along[j] * inverse : r[j]) * inverse_q;
+  }
+  for (size_t a = 0; a < d; a++) {
+    const double x = input->x[a], *z = input->z + a * input->stride;
+#pragma omp simd
+    for (size_t j = 0; j < count; j++) {
+      double v = (delta[j] < column_q[j] ? x - z[j] : z[j]) - along[j] * x;
+      s2[j] += v * v;
+    }
+  }
+#pragma omp simd
+  for (size_t j = 0; j < count; j++) {
+    double area = q * s2[j] * inverse;
+    s2[j] = area > NTK_COLLINEAR * q * column_q[j] ? area : 0;
+  }
+}
+
+void NTK_TILE(ntk_input_direct)(const ntk_input *input) {
+  switch (input->dimension) {
+    case 1: direct_few(input, 1); return;
+    case 2: direct_few(input, 2); return;
+    case 3: direct_few(input, 3); return;
+    default: direct_many(input);
+  }
+}
+
+size_t NTK_TILE(ntk_input_products)(const ntk_input *input) {
+  const double inverse = 1.0 / (double)input->dimension, q = input->row.q, *dot = input->dot, *column_q = input->columns.q;
+  const size_t count = input->groups * NTK_LANES;
+  double *out = input->out, *mark = input->scratch, marked = 0;
+#pragma omp simd reduction(+ : marked)
+  for (size_t j = 0; j < count; j++) {
+    double r = dot[j] * inverse, s = column_q[j], p = q - s;
+    double delta = ntk_larger(q + s - 2 * r, 0), area = ntk_larger(q * delta - (q - r) * (q - r), 0), s2 = area < q * s ? area : q * s;
+    out[NTK_R * NTK_BLOCK + j] = r;
+    out[NTK_S2 * NTK_BLOCK + j] = s2;
+    out[NTK_DELTA * NTK_BLOCK + j] = delta;
+    out[NTK_P * NTK_BLOCK + j] = p;
+    mark[j] = (delta < CLOSE * (q + s) || s2 <= NEARLY_COLLINEAR * q * s) ? 1 : 0;
+    marked += mark[j];
+  }
+  return (size_t)marked;
+}
+
+/** What the input has before any layer: no NTK, and the derivatives of the coordinates themselves. */
+void NTK_TILE(ntk_input_seed)(size_t groups, int mode, double *out) {
+  const size_t bytes = groups * NTK_LANES * sizeof *out;
+  if (mode & NTK_MODE_NTK) memset(out + NTK_T * NTK_BLOCK, 0, bytes);
+  if (!(mode & NTK_MODE_GRADIENT)) return;
+  memset(out + NTK_DELTA_A * NTK_BLOCK, 0, bytes);
+  for (size_t j = 0; j < groups * NTK_LANES; j++) out[NTK_R_B * NTK_BLOCK + j] = 1;
+  if (!(mode & NTK_MODE_NTK)) return;
+  memset(out + NTK_T_A * NTK_BLOCK, 0, bytes);
+  memset(out + NTK_T_B * NTK_BLOCK, 0, bytes);
+}

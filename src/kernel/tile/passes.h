@@ -1,0 +1,25 @@
+/** What the files of src/kernel/tile/ give to the engine table of their instruction set. */
+#ifndef NTK_KERNEL_TILE_PASSES_H
+#define NTK_KERNEL_TILE_PASSES_H
+
+#include "kernel/tile/engine.h"
+
+void NTK_TILE(ntk_input_direct)(const ntk_input *input);
+size_t NTK_TILE(ntk_input_products)(const ntk_input *input);
+void NTK_TILE(ntk_input_seed)(size_t groups, int mode, double *out);
+double NTK_TILE(ntk_reduce_dot)(size_t groups, const double *a, const double *b);
+double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction);
+
+/* Indexed by mode. */
+extern const ntk_pass_function NTK_TILE(ntk_norm)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_sum)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_identity)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_ab_relu)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_erf)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_gelu)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_sin)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_rbf)[NTK_MODES];
+
+extern const ntk_engine NTK_TILE(ntk_engine);
+
+#endif

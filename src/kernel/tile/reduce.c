@@ -1,0 +1,28 @@
+/** Sums over a block. */
+#include "kernel/tile/passes.h"
+
+double NTK_TILE(ntk_reduce_dot)(size_t groups, const double *a, const double *b) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (size_t j = 0; j < groups * NTK_LANES; j++) sum += a[j] * b[j];
+  return sum;
+}
+
+double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction) {
+  const size_t count = reduction->groups * NTK_LANES;
+  const double *weights = reduction->weights, *a = reduction->a, *b = reduction->b, offset = reduction->offset, scale = reduction->scale;
+  double *weighted = reduction->weighted, sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (size_t j = 0; j < count; j++) {
+    weighted[j] = weights[j] * b[j];
+    sum += weights[j] * (offset + scale * a[j]);
+  }
+  for (size_t i = 0; reduction->z && i < reduction->dimension; i++) {
+    const double *z = reduction->z + i * reduction->stride, x = reduction->x[i];
+    double part = 0;
+#pragma omp simd reduction(+ : part)
+    for (size_t j = 0; j < count; j++) part += weighted[j] * (z[j] - x);
+    reduction->gradient[i] += part;
+  }
+  return sum;
+}

@@ -1,0 +1,195 @@
+/** The tile functions: rows in chunks, columns in panels (one matrix product each where the dimension is large), panels in blocks.
+ *
+ *  The order of every sum depends on the tile's own boundaries only: blocks are counted from its first column.
+ */
+#include <cblas.h>
+#include <string.h>
+
+#include "kernel/evaluate.h"
+
+/* A chunk of rows against a panel of columns; indices relative to the tile. */
+typedef struct {
+  size_t row, rows, column, columns;
+} panel;
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+/* x.z of the panel into workspace->products. Lanes behind the last column are 0, so that what they give is finite. */
+static void multiply(ntk_workspace *workspace, const ntk_tile *tile, panel p) {
+  int d = (int)tile->x->dimension;
+  size_t row = tile->row + p.row, column = tile->column + p.column;
+  const double *x = tile->x->inputs + row * (size_t)d, *z = tile->z->inputs + column * (size_t)d;
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p.rows, (int)p.columns, d, 1, x, d, z, d, 0, workspace->products, NTK_PANEL_COLUMNS);
+  for (size_t i = 0; i < p.rows; i++) {
+    for (size_t j = p.columns; j % NTK_LANES; j++) workspace->products[i * NTK_PANEL_COLUMNS + j] = 0;
+  }
+}
+
+static ntk_block block_of(const ntk_tile *tile, panel p, size_t i, size_t j) {
+  size_t count = smaller(NTK_BLOCK, p.columns - j);
+  return (ntk_block){
+      .row = tile->row + p.row + i, .column = tile->column + p.column + j, .count = count, .groups = (count + NTK_LANES - 1) / NTK_LANES};
+}
+
+static const double *products_of(const ntk_workspace *workspace, size_t i, size_t j) {
+  return workspace->products ? workspace->products + i * NTK_PANEL_COLUMNS + j : NULL;
+}
+
+/* Calls `use` for every row and block of the panel. */
+typedef void (*block_function)(void *context, const ntk_block *block, const ntk_result *result, size_t i, size_t j);
+
+static void each_block(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, panel p, bool gradient, block_function use,
+                       void *context) {
+  if (workspace->products) multiply(workspace, tile, p);
+  for (size_t j = 0; j < p.columns; j += NTK_BLOCK) {
+    for (size_t i = 0; i < p.rows; i++) {
+      ntk_block block = block_of(tile, p, i, j);
+      ntk_result result = ntk_evaluate(kernel, workspace, tile, block, products_of(workspace, i, j), gradient);
+      use(context, &block, &result, i, j);
+    }
+  }
+}
+
+/* Calls each_block for every panel of the tile, rows outermost. */
+static void each_panel(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, bool gradient, block_function use, void *context) {
+  for (size_t i = 0; i < tile->rows; i += NTK_PANEL_ROWS) {
+    for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
+      panel p = {i, smaller(NTK_PANEL_ROWS, tile->rows - i), j, smaller(NTK_PANEL_COLUMNS, tile->columns - j)};
+      each_block(kernel, workspace, tile, p, gradient, use, context);
+    }
+  }
+}
+
+typedef struct {
+  const ntk_tile *tile;
+  double *out;
+  size_t ld;
+} matrix_context;
+
+static void write_values(void *context, const ntk_block *block, const ntk_result *result, size_t i, size_t j) {
+  (void)i;
+  (void)j;
+  const matrix_context *m = context;
+  memcpy(m->out + (block->row - m->tile->row) * m->ld + (block->column - m->tile->column), result->k, block->count * sizeof *m->out);
+}
+
+void ntk_tile_values(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld) {
+  matrix_context context = {&tile, out, ld};
+  each_panel(kernel, workspace, &tile, false, write_values, &context);
+}
+
+static void write_gradients(void *context, const ntk_block *block, const ntk_result *result, size_t i, size_t j) {
+  (void)i;
+  (void)j;
+  const matrix_context *m = context;
+  const ntk_prepared *points = m->tile->x;
+  size_t d = points->dimension;
+  const double *x = points->inputs + block->row * d, *factor = points->factors ? points->factors + block->row * d : NULL;
+  double *out = m->out + ((block->row - m->tile->row) * m->ld + (block->column - m->tile->column)) * d;
+  for (size_t k = 0; k < block->count; k++) {
+    const double *z = m->tile->z->inputs + (block->column + k) * d;
+    double radial = result->offset + result->scale * result->a[k];
+    for (size_t a = 0; a < d; a++) out[k * d + a] = (factor ? factor[a] : 1) / (double)d * (radial * x[a] + result->b[k] * (z[a] - x[a]));
+  }
+}
+
+void ntk_tile_gradients(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld) {
+  matrix_context context = {&tile, out, ld};
+  each_panel(kernel, workspace, &tile, true, write_gradients, &context);
+}
+
+typedef struct {
+  const ntk_kernel *kernel;
+  ntk_workspace *workspace;
+  const ntk_tile *tile;
+  size_t weight_columns;
+  double *value; /* of the chunk's first row, or NULL */
+  bool gradient;
+} apply_context;
+
+/* Large dimension: sum_j B_j z_j is left to a matrix product, but for marked pairs, whose z - x would be lost in it. */
+static double reduce_products(const apply_context *c, const ntk_block *block, const ntk_result *result, size_t i, ntk_reduction *reduction) {
+  size_t d = reduction->dimension;
+  double sum = c->kernel->engine->reduce(reduction), *gradient = c->workspace->gradient + i * d;
+  for (size_t k = 0; result->marked && k < block->count; k++) {
+    if (!(c->workspace->scratch[k] > 0)) continue;
+    const double *z = c->tile->z->inputs + (block->column + k) * d;
+    for (size_t a = 0; a < d; a++) gradient[a] += reduction->weighted[k] * (z[a] - reduction->x[a]);
+    reduction->weighted[k] = 0;
+  }
+  return sum - c->kernel->engine->dot(block->groups, reduction->weighted, c->workspace->ones);
+}
+
+static void accumulate(void *context, const ntk_block *block, const ntk_result *result, size_t i, size_t j) {
+  const apply_context *c = context;
+  ntk_workspace *w = c->workspace;
+  const ntk_engine *engine = c->kernel->engine;
+  if (c->value && c->weight_columns == 1) c->value[i] += engine->dot(block->groups, w->weights + j, result->k);
+  if (c->value && c->weight_columns > 1) memcpy(w->values + i * NTK_PANEL_COLUMNS + j, result->k, block->count * sizeof *w->values);
+  if (!c->gradient) return;
+  size_t d = c->kernel->dimension;
+  ntk_reduction reduction = {.groups = block->groups,
+                             .dimension = d,
+                             .weights = w->weights + j,
+                             .a = result->a,
+                             .b = result->b,
+                             .offset = result->offset,
+                             .scale = result->scale,
+                             .x = c->tile->x->inputs + block->row * d,
+                             .z = c->tile->z->columns ? c->tile->z->columns + block->column : NULL,
+                             .stride = c->tile->z->stride,
+                             .weighted = w->weighted ? w->weighted + i * NTK_PANEL_COLUMNS + j : w->scratch,
+                             .gradient = w->gradient + i * d};
+  w->radial[i] += w->weighted ? reduce_products(c, block, result, i, &reduction) : engine->reduce(&reduction);
+}
+
+/* What is left of a panel: the products with several weight columns and, for large dimension, with the points. */
+static void finish_panel(const apply_context *c, panel p, const double *w) {
+  ntk_workspace *workspace = c->workspace;
+  int columns = (int)c->weight_columns, d = (int)c->kernel->dimension;
+  if (c->value && columns > 1) {
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)p.rows, columns, (int)p.columns, 1, workspace->values, NTK_PANEL_COLUMNS, w, columns,
+                1, c->value, columns);
+  }
+  if (c->gradient && workspace->weighted) {
+    const double *z = c->tile->z->inputs + (c->tile->column + p.column) * (size_t)d;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)p.rows, d, (int)p.columns, 1, workspace->weighted, NTK_PANEL_COLUMNS, z, d, 1,
+                workspace->gradient, d);
+  }
+}
+
+/* gradient += factor/d (sum of differences + radial x) for a chunk's rows. */
+static void finish_rows(const apply_context *c, size_t row, size_t rows, double *gradient) {
+  const ntk_prepared *points = c->tile->x;
+  size_t d = points->dimension, offset = (c->tile->row + row) * d;
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t a = 0; a < d; a++) {
+      size_t k = i * d + a;
+      double factor = points->factors ? points->factors[offset + k] : 1;
+      gradient[row * d + k] += factor / (double)d * (c->workspace->gradient[k] + c->workspace->radial[i] * points->inputs[offset + k]);
+    }
+  }
+}
+
+static void copy_weights(ntk_workspace *workspace, size_t count, size_t c, const double *w) {
+  memset(workspace->weights, 0, NTK_PANEL_COLUMNS * sizeof *w);
+  for (size_t j = 0; j < count; j++) workspace->weights[j] = w[j * c];
+}
+
+void ntk_tile_apply(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const double *w, double *value, double *gradient) {
+  size_t d = kernel->dimension;
+  if (!value && !gradient) return;
+  for (size_t i = 0; i < tile.rows; i += NTK_PANEL_ROWS) {
+    size_t rows = smaller(NTK_PANEL_ROWS, tile.rows - i);
+    apply_context context = {kernel, workspace, &tile, c, value ? value + i * c : NULL, gradient != NULL};
+    memset(workspace->gradient, 0, rows * d * sizeof *workspace->gradient);
+    memset(workspace->radial, 0, rows * sizeof *workspace->radial);
+    for (size_t j = 0; j < tile.columns; j += NTK_PANEL_COLUMNS) {
+      panel p = {i, rows, j, smaller(NTK_PANEL_COLUMNS, tile.columns - j)};
+      copy_weights(workspace, p.columns, c, w + j * c);
+      each_block(kernel, workspace, &tile, p, gradient != NULL, accumulate, &context);
+      finish_panel(&context, p, w + j * c);
+    }
+    if (gradient) finish_rows(&context, i, rows, gradient);
+  }
+}

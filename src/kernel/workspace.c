@@ -1,0 +1,45 @@
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "kernel/object.h"
+
+static ntk_error *allocate(const ntk_kernel *kernel, ntk_workspace *w) {
+  size_t panel = (size_t)NTK_PANEL_ROWS * NTK_PANEL_COLUMNS;
+  NTK_TRY(NTK_NEW(kernel->program.registers * NTK_STATES * NTK_BLOCK, &w->registers));
+  NTK_TRY(NTK_NEW(4 * NTK_BLOCK, &w->scratch));
+  NTK_TRY(NTK_NEW(NTK_PANEL_COLUMNS, &w->weights));
+  NTK_TRY(NTK_NEW(NTK_BLOCK, &w->ones));
+  for (size_t j = 0; j < NTK_BLOCK; j++) w->ones[j] = 1;
+  NTK_TRY(NTK_NEW(panel, &w->values));
+  NTK_TRY(NTK_NEW(NTK_PANEL_ROWS * kernel->dimension, &w->gradient));
+  NTK_TRY(NTK_NEW(NTK_PANEL_ROWS, &w->radial));
+  if (kernel->dimension <= NTK_DIRECT_DIMENSION) return NULL;
+  NTK_TRY(NTK_NEW(panel, &w->products));
+  return NTK_NEW(panel, &w->weighted);
+}
+
+ntk_error *ntk_workspace_create(const ntk_kernel *kernel, ntk_workspace **out) {
+  ntk_workspace *w;
+  *out = NULL;
+  NTK_TRY(NTK_NEW(1, &w));
+  ntk_error *err = allocate(kernel, w);
+  if (err) ntk_workspace_free(&w);
+  *out = w;
+  return err;
+}
+
+void ntk_workspace_free(ntk_workspace **workspace) {
+  ntk_workspace *w = *workspace;
+  if (!w) return;
+  free(w->registers);
+  free(w->scratch);
+  free(w->weights);
+  free(w->products);
+  free(w->ones);
+  free(w->values);
+  free(w->weighted);
+  free(w->gradient);
+  free(w->radial);
+  free(w);
+  *workspace = NULL;
+}
