@@ -17,7 +17,8 @@ static const ntk_option common[] = {{"json", 0, NULL, "print JSON (snake_case ke
                                     {"ranks", 0, "N", NULL},
                                     {NULL, 0, NULL, NULL}};
 
-static bool offers(const ntk_command *command, const ntk_option *option) { return strcmp(option->name, "ranks") || command->use != NTK_SOLO; }
+/* The common --ranks starts ranks, so it is not for solo commands (`plan` has one of its own). */
+static bool offers(const ntk_command *command, const ntk_option *option) { return option != &common[2] || command->use != NTK_SOLO; }
 
 static const ntk_option *find(const ntk_command *command, const char *name, size_t length) {
   const ntk_option *tables[] = {command->options, common};

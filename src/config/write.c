@@ -1,4 +1,5 @@
 /* Values as canonical JSON and as YAML for people. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,11 +62,39 @@ static void indent(ntk_text *t, unsigned level) {
 
 static bool is_simple(const ntk_value *v) { return !v->count; }
 
+/* -?(0|[1-9][0-9]*)(.[0-9]+)? */
+static bool is_simple_decimal(const char *text) {
+  text += *text == '-';
+  size_t whole = strspn(text, "0123456789");
+  if (!whole || (*text == '0' && whole > 1)) return false;
+  text += whole;
+  if (!*text) return true;
+  size_t fraction = *text == '.' ? strspn(text + 1, "0123456789") : 0;
+  return fraction && !text[1 + fraction];
+}
+
+/* As written where every reader takes it for the same number; YAML 1.1 (PyYAML) wants 1e-12 as 1.0e-12 and reads 010 as 8. */
+static void add_number(ntk_text *t, const ntk_value *v) {
+  char shortest[32];
+  ntk_format_double(v->number, shortest);
+  const char *exponent = strchr(shortest, 'e');
+  if (isnan(v->number))
+    ntk_text_add(t, ".nan");
+  else if (isinf(v->number))
+    ntk_text_add(t, v->number > 0 ? ".inf" : "-.inf");
+  else if (is_simple_decimal(v->text))
+    ntk_text_add(t, v->text);
+  else if (exponent && !memchr(shortest, '.', (size_t)(exponent - shortest)))
+    ntk_text_addf(t, "%.*s.0%s", (int)(exponent - shortest), shortest, exponent);
+  else
+    ntk_text_add(t, shortest);
+}
+
 static void add_scalar(ntk_text *t, const ntk_value *v) {
   switch (v->kind) {
     case NTK_NULL: ntk_text_add(t, "null"); break;
     case NTK_BOOL: ntk_text_add(t, v->boolean ? "true" : "false"); break;
-    case NTK_NUMBER: ntk_text_add(t, v->text); break;
+    case NTK_NUMBER: add_number(t, v); break;
     case NTK_STRING: add_text(t, v->text); break;
     case NTK_LIST: ntk_text_add(t, "[]"); break;
     case NTK_MAP: ntk_text_add(t, "{}"); break;

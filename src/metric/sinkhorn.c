@@ -36,6 +36,7 @@ static double diameter_of(const ntk_cloud *cloud) {
 }
 
 ntk_error *ntk_sinkhorn_schedule(double diameter, double blur, double scaling, size_t *count, double **eps) {
+  if (!isfinite(diameter * diameter)) return ntk_fail(NTK_E_NONFINITE, "squared distances overflow: the points span %.3g", diameter);
   double start = 2 * log(diameter), step = 2 * log(scaling), terms = ceil((2 * log(blur) - start) / step);
   size_t middle = terms > 0 ? (size_t)terms : 0;
   NTK_TRY(NTK_NEW(middle + 2, eps));

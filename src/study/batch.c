@@ -58,10 +58,22 @@ static ntk_error *run_everywhere(const ntk_comm *world, const ntk_batch_options 
   return err ? err : ntk_comm_bcast(world, status, sizeof *status, 0);
 }
 
+static ntk_error *check_only(const ntk_study *study, const ntk_batch_options *options) {
+  bool matched = false;
+  for (size_t i = 0; i < ntk_study_count(study) && !matched; i++) {
+    ntk_run_spec run = {0};
+    NTK_TRY(ntk_study_run(study, i, &run));
+    matched = ntk_plan_matches(run.label, options);
+    ntk_run_spec_free(&run);
+  }
+  return matched ? NULL : ntk_fail(NTK_E_USAGE, "--only %s: no run has such a label (`ntkgan plan` lists them)", options->only);
+}
+
 ntk_error *ntk_batch_check(const ntk_catalog *catalog, const ntk_batch_options *options) {
   char *text = NULL;
   ntk_study *study = NULL;
   ntk_error *err = ntk_load_study(catalog, options, &text, &study);
+  if (!err && options->only) err = check_only(study, options);
   ntk_study_free(&study);
   free(text);
   return err;

@@ -26,11 +26,11 @@ static const double least_space = 4 * 1048576.0; /* bytes: a journal and an inde
 
 /* --- notes ---------------------------------------------------------------------------------------------------------------------- */
 
-ntk_error *ntk_desk_note(ntk_desk *desk, ntk_error *made, char *json) {
+ntk_error *ntk_desk_note(ntk_desk *desk, ntk_error *made, char **json) {
   ntk_error *err = made;
-  if (!err) err = ntk_journal_append(desk->journal, json);
-  if (!err) err = ntk_ledger_apply(desk->ledger, json, strlen(json));
-  free(json);
+  if (!err) err = ntk_journal_append(desk->journal, *json);
+  if (!err) err = ntk_ledger_apply(desk->ledger, *json, strlen(*json));
+  free(*json);
   return err;
 }
 
@@ -106,7 +106,7 @@ static ntk_error *open_journal(ntk_desk *desk) {
   NTK_TRY(ntk_path(&desk->journal_path, "%s/journal-%d.jsonl", desk->folder.root, desk->folder.shard));
   NTK_TRY(ntk_journal_open(desk->journal_path, &desk->journal));
   ntk_job_facts facts = {desk->limits.workers, desk->folder.shard, desk->folder.shards, selected, desk->options->sets, desk->options->set_count};
-  return ntk_desk_note(desk, ntk_event_job(&facts, &json), json);
+  return ntk_desk_note(desk, ntk_event_job(&facts, &json), &json);
 }
 
 ntk_error *ntk_desk_open(ntk_study *study, const ntk_batch_options *options, const char *root, const char *text, const ntk_limits *limits,
@@ -138,7 +138,7 @@ ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row, ntk_order *order) {
     ntk_desk_say(desk, NTK_LOG_WARNING, "%s: began with instruction set %s, this machine uses %s", r->label, record->instruction_set,
                  ntk_kernel_isa());
   NTK_TRY(ntk_desk_note(
-      desk, ntk_event_started(desk->ledger, r, record ? record->starts + 1 : 1, desk->limits.workers, ntk_kernel_isa(), mark, &json), json));
+      desk, ntk_event_started(desk->ledger, r, record ? record->starts + 1 : 1, desk->limits.workers, ntk_kernel_isa(), mark, &json), &json));
   ntk_launch_tell();
   *order = (ntk_order){.kind = NTK_ORDER_RUN, .index = (long long)r->index};
   memcpy(order->id, r->id, sizeof order->id);
@@ -182,7 +182,7 @@ ntk_error *ntk_desk_end(ntk_desk *desk, size_t row, const ntk_outcome *outcome, 
     made = ntk_event_failed(desk->ledger, r, ntk_code_word(code), text ? text : ntk_code_word(code), &json);
     desk->system_failed = desk->system_failed || ntk_code_status(code) == 3;
   }
-  return ntk_desk_note(desk, made, json);
+  return ntk_desk_note(desk, made, &json);
 }
 
 /* --- the clock ------------------------------------------------------------------------------------------------------------------ */

@@ -56,8 +56,8 @@ NTK_CHECKED ntk_error *ntk_desk_tick(ntk_desk *desk);
 NTK_CHECKED ntk_error *ntk_desk_finish(ntk_desk *desk, int *status);
 NTK_CHECKED ntk_error *ntk_desk_close(ntk_desk *desk);
 
-/** One line to the journal and to the ledger; `made` is what an event function returned. Takes `json`. */
-NTK_CHECKED ntk_error *ntk_desk_note(ntk_desk *desk, ntk_error *made, char *json);
+/** One line to the journal and to the ledger; `made` is what the event function that made *json returned. Frees *json. */
+NTK_CHECKED ntk_error *ntk_desk_note(ntk_desk *desk, ntk_error *made, char **json);
 /** A line for people that does not mix with the live line. */
 void ntk_desk_say(ntk_desk *desk, ntk_log_level level, const char *format, ...) NTK_PRINTF(3, 4);
 

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "io/file.h"
@@ -33,7 +34,7 @@ static ntk_error *went_on(const ntk_desk *desk, const ntk_record *record, bool *
 static ntk_error *fail_row(ntk_desk *desk, const ntk_row *row, const char *problem, const char *message) {
   char *json = NULL;
   ntk_desk_say(desk, NTK_LOG_WARNING, "%s failed: %s", row->label, message);
-  return ntk_desk_note(desk, ntk_event_failed(desk->ledger, row, problem, message, &json), json);
+  return ntk_desk_note(desk, ntk_event_failed(desk->ledger, row, problem, message, &json), &json);
 }
 
 static ntk_error *refuse(ntk_desk *desk, const ntk_row *row, const ntk_record *record) {
@@ -90,7 +91,7 @@ static ntk_error *mark_deaths(ntk_desk *desk) {
       if (!record || !ntk_plan_selected(row, desk->options)) continue;
       if (pass == 0 && record->job > last) last = record->job;
       if (pass == 1 && record->job == last && record->state == NTK_RUNNING)
-        NTK_TRY(ntk_desk_note(desk, ntk_event_plain("died", row->id, &json), json));
+        NTK_TRY(ntk_desk_note(desk, ntk_event_plain("died", row->id, &json), &json));
     }
   return NULL;
 }
@@ -115,6 +116,19 @@ static void drop_twins(ntk_desk *desk) {
   desk->todo_count = kept;
 }
 
+/* What a killed job left half written of the runs that begin anew. */
+static ntk_error *remove_parts(const ntk_desk *desk) {
+  static const char *const folders[] = {"runs", "checkpoints"};
+  for (size_t i = 0; i < desk->todo_count; i++)
+    for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
+      char *path = NULL;
+      NTK_TRY(ntk_path(&path, "%s/%s/%s.h5.part", desk->folder.root, folders[f], desk->ledger->rows[desk->todo[i]].id));
+      unlink(path);
+      free(path);
+    }
+  return NULL;
+}
+
 ntk_error *ntk_desk_find_todo(ntk_desk *desk) {
   NTK_TRY(mark_deaths(desk));
   NTK_TRY(NTK_NEW(desk->ledger->row_count, &desk->todo));
@@ -125,5 +139,5 @@ ntk_error *ntk_desk_find_todo(ntk_desk *desk) {
     if (todo) desk->todo[desk->todo_count++] = i;
   }
   drop_twins(desk);
-  return NULL;
+  return remove_parts(desk);
 }

@@ -108,8 +108,10 @@ static ntk_error *choose(const ntk_value *settings, const ntk_limits *limits, si
   return ntk_plan_group(&estimator, &rule, limits->workers, out);
 }
 
+bool ntk_plan_matches(const char *label, const ntk_batch_options *options) { return !options->only || fnmatch(options->only, label, 0) == 0; }
+
 bool ntk_plan_selected(const ntk_row *row, const ntk_batch_options *options) {
-  if (options->only && fnmatch(options->only, row->label, 0) != 0) return false;
+  if (!ntk_plan_matches(row->label, options)) return false;
   return options->shards <= 1 || row->index % (size_t)options->shards == (size_t)(options->shard - 1);
 }
 
@@ -117,12 +119,11 @@ ntk_error *ntk_plan_count(const ntk_ledger *ledger, const ntk_batch_options *opt
   *count = 0;
   bool matched = false;
   for (size_t i = 0; i < ledger->row_count; i++) {
-    matched = matched || !options->only || fnmatch(options->only, ledger->rows[i].label, 0) == 0;
+    matched = matched || ntk_plan_matches(ledger->rows[i].label, options);
     *count += ntk_plan_selected(&ledger->rows[i], options);
   }
   if (matched) return NULL;
-  const char *first = ledger->row_count ? ledger->rows[0].label : "", *last = ledger->row_count ? ledger->rows[ledger->row_count - 1].label : "";
-  return ntk_fail(NTK_E_USAGE, "--only %s: no run has such a label (they are '%s' ... '%s')", options->only, first, last);
+  return ntk_fail(NTK_E_USAGE, "--only %s: no run has such a label (`ntkgan plan` lists them)", options->only);
 }
 
 static ntk_error *add_axes(ntk_study *study, ntk_ledger *ledger) {

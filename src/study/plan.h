@@ -45,6 +45,9 @@ NTK_CHECKED ntk_error *ntk_plan_group(const ntk_estimator *estimator, const ntk_
 NTK_CHECKED ntk_error *ntk_plan_rows(ntk_study *study, const ntk_limits *limits, const ntk_batch_options *options, const char *root,
                                      ntk_ledger *ledger);
 
+/** Whether --only lets this label through. */
+bool ntk_plan_matches(const char *label, const ntk_batch_options *options);
+
 /** Whether --only and --shard leave this row in. */
 bool ntk_plan_selected(const ntk_row *row, const ntk_batch_options *options);
 

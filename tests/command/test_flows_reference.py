@@ -73,7 +73,8 @@ def test_trajectory(case):
             continue
         worst = np.abs(x[k] - data["x"][k]).max()
         assert worst <= data["tol"][k], f"after {steps[k]} steps: {worst:.3e}, tolerance {data['tol'][k]:.3e}"
-        assert loss[k] == pytest.approx(data["loss"][k], rel=1e-6, abs=1e-9)
+        slope = np.abs(data["grad_c_0"]).sum(1).max()  # what moving every particle by the tolerance may do to the mean of c
+        assert loss[k] == pytest.approx(data["loss"][k], rel=1e-9, abs=1e-11 + 4 * slope * data["tol"][k])
 
 
 def test_discriminator(case):
@@ -87,4 +88,8 @@ def test_discriminator(case):
     with h5py.File(folder / "field.h5") as file:
         value, gradient = file["value"][...], file["gradient"][...]
     assert np.abs(value - data["f_0"]).max() <= 1e-10 * np.abs(data["f_0"]).max()
-    assert np.abs(gradient - data["grad_f_0"]).max() <= 1e-10 * np.abs(data["grad_f_0"]).max()
+    # At 5e-4 from a centre with a cusp the reference itself is off by 7e-11 (lsgan_relu_d1_overlap; 50 digits give ours to 1e-15).
+    distance = np.abs(data["q"][:, None, :] - np.vstack([data["x0"], data["y"]])).max(2)
+    near = ((distance > 0) & (distance < 1e-3)).any(1)
+    allowed = np.where(near, 1e-9, 1e-10) * np.abs(data["grad_f_0"]).max()
+    assert (np.abs(gradient - data["grad_f_0"]).max(1) <= allowed).all()

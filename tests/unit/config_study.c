@@ -293,6 +293,48 @@ static void ids_follow_what_matters(void **state) {
   assert_string_equal(a, b); /* more repetitions change no id */
 }
 
+/* Canonical JSON of what is not default. */
+static void stripped_json(const ntk_key *keys, const char *text, ntk_text *out) {
+  ntk_arena *arena;
+  const ntk_value *raw, *checked, *stripped;
+  assert_null(ntk_arena_create(&arena));
+  const ntk_schema schema = {arena, &catalog, NULL};
+  assert_null(ntk_value_parse(arena, "t", text, strlen(text), &raw));
+  assert_null(ntk_schema_check(&schema, keys, "", raw, &checked));
+  assert_null(ntk_schema_strip(&schema, keys, checked, &stripped));
+  ntk_json j = NTK_JSON(out);
+  ntk_value_json(&j, NULL, stripped);
+  ntk_arena_free(&arena);
+}
+
+static void a_new_key_with_a_default_changes_nothing(void **state) {
+  (void)state;
+  static const ntk_key inner_old[] = {{"a", NTK_T_NUMBER, 0, 0, 0, NULL, NULL, NULL, "1", NULL, ""}, NTK_KEYS_END};
+  static const ntk_key inner_new[] = {{"z", NTK_T_SECTION, 0, 0, 0, NULL, NULL, inner_old, NULL, NULL, ""},
+                                      {"a", NTK_T_NUMBER, 0, 0, 0, NULL, NULL, NULL, "1", NULL, ""},
+                                      {"b", NTK_T_NAMED, NTK_KEY_LIST, 0, 0, NULL, "activations", NULL, "[relu, leaky_relu]", NULL, ""},
+                                      NTK_KEYS_END};
+  static const ntk_key before[] = {{"n", NTK_T_TYPED, 0, 0, 0, NULL, "networks", inner_old, "mlp", NULL, ""},
+                                   {"s", NTK_T_SECTION, 0, 0, 0, NULL, NULL, inner_old, NULL, NULL, ""},
+                                   NTK_KEYS_END};
+  static const ntk_key after[] = {{"t", NTK_T_TYPED, 0, 0, 0, NULL, "networks", NULL, "{type: rbf, bandwidth: 2}", NULL, ""},
+                                  {"s", NTK_T_SECTION, 0, 0, 0, NULL, NULL, inner_new, NULL, NULL, ""},
+                                  {"n", NTK_T_TYPED, 0, 0, 0, NULL, "networks", inner_new, "{type: mlp}", NULL, ""},
+                                  NTK_KEYS_END};
+  static const char *const texts[] = {"{}", "{s: {a: 2}}", "{n: {type: mlp, depth: 4}}", "{n: {type: rbf, bandwidth: 1, a: 3}, s: {a: 1.0}}"};
+  static const char *const expected[] = {"{}", "{\"s\": {\"a\": 2}}", "{\"n\": {\"depth\": 4, \"type\": \"mlp\"}}",
+                                         "{\"n\": {\"a\": 3, \"bandwidth\": 1, \"type\": \"rbf\"}}"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    ntk_text x = NTK_TEXT, y = NTK_TEXT;
+    stripped_json(before, texts[i], &x);
+    stripped_json(after, texts[i], &y);
+    assert_string_equal(x.bytes, expected[i]);
+    assert_string_equal(y.bytes, expected[i]);
+    ntk_text_free(&x);
+    ntk_text_free(&y);
+  }
+}
+
 /* The published id of a study: it must stay, for results on disk are found by it. */
 static void ids_stay(void **state) {
   (void)state;
@@ -394,6 +436,7 @@ int main(void) {
       cmocka_unit_test(values_reach_the_runs),
       cmocka_unit_test(defaults_are_filled_in),
       cmocka_unit_test(ids_follow_what_matters),
+      cmocka_unit_test(a_new_key_with_a_default_changes_nothing),
       cmocka_unit_test(ids_stay),
       cmocka_unit_test(ids_follow_contents_of_files),
       cmocka_unit_test(large_sweeps_are_bounded),

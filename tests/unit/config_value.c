@@ -210,12 +210,13 @@ static void check_equal(const ntk_value *a, const ntk_value *b) {
 static const char *const documents[] = {
     "a: 1\nb: [1, 2.5, x]\nc: {d: {}, e: [], f: null, g: ~}\n",
     "- - - 1\n    - {a: [[1, 2], [3]], b: {c: d}}\n  - x\n- []\n- [[]]\n",
-    "s: ['', ' x ', '12', 'true', 'null', '~', 'a: b', 'a #b', '- x', '{', \"\\t\\n\\\"\\\\\", 'é€𝄞', \"\\u0085\\u2028\\ufeff\\x7f\", '<<', '.5', "
-    "'*a', '&b', '!t', '%', '@', 'yes']\n",
+    "s: ['', ' x ', '12', 'true', 'null', '~', 'a: b', 'a #b', '- x', '{', 'yes', '<<', '.5', '*a', '&b', '!t', '%', '@']\n",
+    "s: [\"\\t\\n\\\"\\\\\", 'é€𝄞', \"\\u0085\\u2028\\ufeff\\x7f\"]\n",
     "\"12\": 1\n'true': 2\n'': 3\n'<<': 4\n'a b': 5\n\"x\\ny\": 6\n",
     "x: !!str 12\ny: |\n  two\n  lines\nz: >\n  folded\n  text\n",
     "12",
     "'12'",
+    "[010, +5, 1., .5, 0x1F, 0o17, -.inf, .nan, 2.50, 1e-12, 12E3]",
     "[1e-300, 0.1, 1e22, -0.0, 123456789012345678]",
     "{\"key\": [1, 2, {\"a\": \"b\\u00e9\\/\"}], \"n\":null,\"t\":true}",
 };
@@ -236,6 +237,16 @@ static void texts_read_back_equal(void **state) {
     ntk_text_free(&json);
     ntk_arena_free(&arena);
   }
+}
+
+static void numbers_are_written_for_every_reader(void **state) {
+  (void)state;
+  ntk_arena *arena = arena_new();
+  ntk_text t = NTK_TEXT;
+  ntk_value_yaml(&t, parse(arena, "[1e-12, 1e3, 010, +5, 0x10, 2.50, 5.0, -.Inf, 1.5e300]"));
+  assert_string_equal(t.bytes, "- 1.0e-12\n- 1000\n- 10\n- 5\n- 16\n- 2.50\n- 5.0\n- -.inf\n- 1.5e+300\n");
+  ntk_text_free(&t);
+  ntk_arena_free(&arena);
 }
 
 static void canonical_json_ignores_order_and_spelling(void **state) {
@@ -287,6 +298,7 @@ int main(void) {
       cmocka_unit_test(bad_texts_are_refused_at_their_place),
       cmocka_unit_test(bombs_are_bounded),
       cmocka_unit_test(texts_read_back_equal),
+      cmocka_unit_test(numbers_are_written_for_every_reader),
       cmocka_unit_test(canonical_json_ignores_order_and_spelling),
       cmocka_unit_test(replacing_leaves_the_original_alone),
       cmocka_unit_test(checked_values_are_read),

@@ -79,7 +79,7 @@ static void single_points_and_equal_points(void **state) {
   y.x[1] = NAN;
   FAILS(ntk_sinkhorn_peer(&comms->world, &x, &y, 0.001, 0.95, &value), NTK_E_NONFINITE, "real point 0");
   y.x[1] = 1e200;
-  FAILS(ntk_sinkhorn_peer(&comms->world, &x, &y, 0.001, 0.95, &value), NTK_E_NONFINITE, "");
+  FAILS(ntk_sinkhorn_peer(&comms->world, &x, &y, 0.001, 0.95, &value), NTK_E_NONFINITE, "overflow");
   y.d = 1;
   FAILS(ntk_energy_distance(&comms->world, &x, &y, &value), NTK_E_CONFIG, "3 coordinates");
   release(&x), release(&y);

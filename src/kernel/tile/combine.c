@@ -55,9 +55,12 @@ NTK_INLINE void sum_pass(const ntk_pass *pass, const bool ntk, const bool gradie
     double other_r = out[NTK_R * NTK_BLOCK + j], other_s2 = out[NTK_S2 * NTK_BLOCK + j], other_p = out[NTK_P * NTK_BLOCK + j];
     double norm = row_in.root * in_root[j], other_norm = row_out.root * out_root[j];
     double fall = shortfall(norm, r, s2), other_fall = shortfall(other_norm, other_r, other_s2);
-    double roots = row_in.root * out_root[j] + row_out.root * in_root[j];
-    double difference = (row_out.q * p - row_in.q * other_p) / ntk_larger(roots, DBL_MIN);
-    difference = roots > 0 ? difference : 0;
+    /* sqrt(q_in s_out) - sqrt(q_out s_in): through p, or directly where the variances are so different that p has lost s. */
+    double root_a = row_in.root * out_root[j], root_b = row_out.root * in_root[j], roots = root_a + root_b;
+    double part_a = row_out.q * p, part_b = row_in.q * other_p;
+    bool through_p = fabs(part_a) + fabs(part_b) < roots * roots;
+    double quotient = (part_a - part_b) / ntk_larger(roots, DBL_MIN);
+    double difference = through_p ? quotient : root_a - root_b;
     double mixed = fall * other_norm + other_fall * norm - fall * other_fall;
     out[NTK_S2 * NTK_BLOCK + j] = s2 + other_s2 + difference * difference + 2 * ntk_larger(mixed, 0);
     out[NTK_R * NTK_BLOCK + j] = r + other_r;

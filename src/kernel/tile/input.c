@@ -98,12 +98,12 @@ size_t NTK_TILE(ntk_input_products)(const ntk_input *input) {
 #pragma omp simd reduction(+ : marked)
   for (size_t j = 0; j < count; j++) {
     double r = dot[j] * inverse, s = column_q[j], p = q - s;
-    double delta = ntk_larger(q + s - 2 * r, 0), s2 = ntk_larger(q * delta - (q - r) * (q - r), 0);
+    double delta = ntk_larger(q + s - 2 * r, 0), area = ntk_larger(q * delta - (q - r) * (q - r), 0), s2 = area < q * s ? area : q * s;
     out[NTK_R * NTK_BLOCK + j] = r;
     out[NTK_S2 * NTK_BLOCK + j] = s2;
     out[NTK_DELTA * NTK_BLOCK + j] = delta;
     out[NTK_P * NTK_BLOCK + j] = p;
-    mark[j] = (delta < CLOSE * (q + s) || s2 < NEARLY_COLLINEAR * q * s) ? 1 : 0;
+    mark[j] = (delta < CLOSE * (q + s) || s2 <= NEARLY_COLLINEAR * q * s) ? 1 : 0;
     marked += mark[j];
   }
   return (size_t)marked;

@@ -1,0 +1,86 @@
+// ranks: 1
+#include "unit/kernel_fixture.h"
+
+enum { N = 150, M = 420, C = 3, MOST = 40 };
+
+typedef struct {
+  double x[N * MOST], z[M * MOST], w[M * C], k[N * M], *gradients, value[N * C], gradient[N * MOST];
+} arrays;
+
+/* Rows 11.. and columns 5.. of larger sets; among the columns are points of x, and points very close to them. */
+static void apply_is_the_product(void **state) {
+  (void)state;
+  const size_t dimensions[] = {1, 2, 3, 7, 17, MOST}, row = 11, rows = N - 11, column = 5, columns = M - 5 - 9;
+  arrays *a = calloc(1, sizeof *a);
+  a->gradients = calloc(N * M * MOST, sizeof(double));
+  for (size_t i = 0; i < NETWORK_COUNT; i++) {
+    for (size_t c = 0; c < sizeof dimensions / sizeof *dimensions; c++) {
+      if (i % 3 != c % 3) continue;
+      /* A rectifier behind a smooth branch sees close points through a subtraction, and the loops with and without gradient round apart. */
+      double tolerance = strchr(NETWORKS[i], '[') ? 1e-9 : 1e-12;
+      size_t d = dimensions[c];
+      fill_points(N * d, a->x, 1);
+      fill_points(M * d, a->z, 2);
+      fill_points(M * C, a->w, 3);
+      for (size_t j = 0; j < 40 * d; j++) a->z[(column + 3) * d + j] = a->x[row * d + j] + (j / d % 2 ? 1e-7 : 0);
+      pairing p = pairing_make(NETWORKS[i], KINDS[i / 3 % 2], d, N, a->x, M, a->z);
+      ntk_tile tile = {p.x, p.z, row, rows, column, columns};
+      ntk_tile_values(p.kernel, p.workspace, tile, a->k, M);
+      ntk_tile_gradients(p.kernel, p.workspace, tile, a->gradients, M);
+      double scale_k = largest(N * M, a->k), scale_g = largest(N * M * d, a->gradients);
+      for (size_t weights = 1; weights <= C; weights += 2) {
+        for (size_t j = 0; j < N * C; j++) a->value[j] = 1;
+        for (size_t j = 0; j < N * d; j++) a->gradient[j] = -1;
+        ntk_tile_apply(p.kernel, p.workspace, tile, weights, a->w, a->value, a->gradient);
+        for (size_t r = 0; r < rows; r++) {
+          for (size_t b = 0; b < weights; b++) {
+            double sum = 1;
+            for (size_t j = 0; j < columns; j++) sum += a->k[r * M + j] * a->w[j * weights + b];
+            CLOSE(a->value[r * weights + b], sum, tolerance * (1 + scale_k));
+          }
+          for (size_t b = 0; b < d; b++) {
+            double sum = -1;
+            for (size_t j = 0; j < columns; j++) sum += a->gradients[(r * M + j) * d + b] * a->w[j * weights];
+            CLOSE(a->gradient[r * d + b], sum, tolerance * (1 + scale_g));
+          }
+        }
+      }
+      pairing_free(&p);
+    }
+  }
+  free(a->gradients);
+  free(a);
+}
+
+/* The same request gives the same bits, whatever the workspace was used for before. */
+static void bits_depend_on_the_tile_only(void **state) {
+  (void)state;
+  arrays *a = calloc(1, sizeof *a);
+  double value[N], gradient[N * 20];
+  for (size_t d = 2; d <= 20; d += 18) {
+    fill_points(N * d, a->x, 1);
+    fill_points(M * d, a->z, 2);
+    fill_points(M, a->w, 3);
+    pairing p = pairing_make(NETWORKS[1], "ntk", d, N, a->x, M, a->z);
+    ntk_tile tile = {p.x, p.z, 3, 70, 8, 300}, other = {p.x, p.z, 40, N - 40, 1, M - 1};
+    memset(value, 0, sizeof value);
+    memset(gradient, 0, sizeof gradient);
+    ntk_tile_apply(p.kernel, p.workspace, tile, 1, a->w, value, gradient);
+    ntk_tile_values(p.kernel, p.workspace, other, a->k, M);
+    memset(a->value, 0, sizeof a->value);
+    memset(a->gradient, 0, sizeof a->gradient);
+    ntk_tile_apply(p.kernel, p.workspace, tile, 1, a->w, a->value, a->gradient);
+    assert_memory_equal(value, a->value, 70 * sizeof *value);
+    assert_memory_equal(gradient, a->gradient, 70 * d * sizeof *gradient);
+    pairing_free(&p);
+  }
+  free(a);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(apply_is_the_product),
+      cmocka_unit_test(bits_depend_on_the_tile_only),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
