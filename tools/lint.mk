@@ -26,7 +26,7 @@ $(BUILD)/lint/tidy/%: src/%.c $(headers) .clang-tidy src/kernel/.clang-tidy
 mpi-include := $(shell $(MPICC) --showme:compile 2>/dev/null || $(MPICC) -show 2>/dev/null | tr ' ' '\n' | grep '^-I')
 
 lint-cppcheck:
-	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --error-exitcode=1 --suppressions-list=tools/cppcheck.supp \
+	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --suppressions-list=tools/cppcheck.supp \
 	  -j 2 -D_GNU_SOURCE -DNTK_VERSION='"0"' -DNTK_REVISION='"0"' -DNTK_FLAGS='""' -DNTK_ISA=x86_64 -Iinclude -Isrc src
 
 # Address and undefined-behaviour sanitizers on one and two ranks; then the tests without MPI under valgrind.

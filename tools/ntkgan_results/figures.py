@@ -151,6 +151,7 @@ def draw_run(figure, places, run):
 def draw_metrics(study, folder):
     metrics = study.metrics
     names = [name for name in metrics.data_vars if np.isfinite(metrics[name].values).any()]
+    names.sort(key=lambda name: name == "loss")  # what was asked for comes first
     if not names or metrics.sizes["iteration"] == 0:
         return []
     looks = style.line_styles(study.runs, study.axes)
@@ -194,14 +195,17 @@ def draw_metric(cell, iterations, series, groups, looks):
 
 
 def scale_values(cell, finite):
-    """Logarithmic where that is possible; around zero, linear up to the size of the negative values."""
+    """Logarithmic where the values are positive and span it; linear around zero when a few of a long range are negative."""
     positive, negative = finite[finite > 0], finite[finite < 0]
-    if len(positive) == 0 or (len(negative) == 0 and finite.max() < 20 * positive.min()):
+    if len(positive) == 0:
         return
-    if len(negative) == 0:
+    largest, below = float(positive.max()), float(-negative.min(initial=0.0))
+    if below == 0 and finite.min() > 0 and largest > 20 * positive.min():
         cell.set_yscale("log")
-    else:
-        threshold = max(float(np.abs(negative).max()), float(positive.max()) * 1e-12)
+    elif below == 0 and largest > 20 * positive.min():
+        cell.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(positive.min())))
+    elif below > 0 and largest > 100 * below:
+        threshold = max(below, largest * 1e-12)
         cell.set_yscale("symlog", linthresh=10.0 ** math.ceil(math.log10(threshold)))
 
 

@@ -30,7 +30,7 @@ def summarise(study, metric):
 
 
 def number(value):
-    return f"{value:.3g}" if value == 0 or 1e-2 <= abs(value) < 1e4 else f"{value:.2e}"
+    return f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
 
 
 def text_of(row):
