@@ -57,6 +57,13 @@ int ntk_launch_cores(void) {
   return cores > 0 ? cores : 1;
 }
 
+extern void openblas_set_num_threads(int count) __attribute__((weak)); /* absent with another BLAS */
+
+void ntk_launch_prepare(void) {
+  if (openblas_set_num_threads) openblas_set_num_threads(1);
+  if (!ntk_launch_inside()) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+}
+
 /* --- the job's side ------------------------------------------------------------------------------------------------------------- */
 
 static bool leave(const char *text) {
@@ -109,8 +116,9 @@ static void read_link(const job *j, long *events, int *status) {
   *status = -1;
   if (!file) return;
   for (int c; (c = fgetc(file)) != EOF;) {
+    char number[16];
     if (c == '.') ++*events;
-    if (c == '=' && fscanf(file, "%d", status) != 1) *status = -1;
+    if (c == '=' && fgets(number, sizeof number, file)) *status = (int)strtol(number, NULL, 10);
   }
   fclose(file);
 }

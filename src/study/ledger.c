@@ -71,7 +71,7 @@ static size_t slot_of(const ntk_ledger *ledger, const char *id) {
 }
 
 ntk_record *ntk_ledger_find(const ntk_ledger *ledger, const char *id) {
-  if (!ledger->slot_count) return NULL;
+  if (!ledger->records) return NULL;
   size_t slot = ledger->slots[slot_of(ledger, id)];
   return slot ? &ledger->records[slot - 1] : NULL;
 }
@@ -91,7 +91,7 @@ static ntk_error *grow(ntk_ledger *ledger) {
     free(records);
     return err;
   }
-  if (ledger->record_count) memcpy(records, ledger->records, ledger->record_count * sizeof *records);
+  if (ledger->records) memcpy(records, ledger->records, ledger->record_count * sizeof *records);
   free(ledger->records);
   free(ledger->slots);
   ledger->records = records;
