@@ -65,15 +65,19 @@ def has_checkpoint(folder):
     return lambda: any((folder / "checkpoints").glob("*.h5"))
 
 
-def events(folder, kind):
-    """Labels (or ids) of the journals' events of a kind, in order."""
+def all_events(folder):
+    """(kind, label or id) of the journals' complete lines, in order."""
     found = []
     for journal in sorted(folder.glob("journal-*.jsonl")):
-        for line in journal.read_text().splitlines():
-            event = json.loads(line.split("\t")[0])
-            if event["event"] == kind:
-                found.append(event.get("label", event.get("id")))
+        for line in journal.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                event = json.loads(line.split("\t")[0])
+                found.append((event["event"], event.get("label", event.get("id"))))
     return found
+
+
+def events(folder, kind):
+    return [label for name, label in all_events(folder) if name == kind]
 
 
 def state(folder):
@@ -200,26 +204,24 @@ def test_a_failed_run_is_recorded_and_the_rest_goes_on(study, tmp_path):
     assert len(events(folder, "started")) == 4
 
 
+@pytest.mark.slow
 def test_everything_killed_in_the_middle(study, undisturbed, tmp_path):
     folder = tmp_path / "out"
-    finished = set()
     for _ in range(2):
         job = start("run", study, "-o", folder, "--ranks", 2)
         wait_for(has_checkpoint(folder), job)
         time.sleep(0.3)
         kill_all(job)
-        finished |= set(events(folder, "done"))
-    (folder / "runs" / "left.h5.part").write_text("")
-    (folder / "runs" / "left.h5.part").unlink()
     ntkgan("run", study, "-o", folder, "--ranks", 2)
     assert_equal_results(folder, undisturbed)
     done = events(folder, "done")
     assert sorted(done) == sorted(LABELS)
-    order = [(e["event"], e["label"]) for e in map(lambda l: json.loads(l.split("\t")[0]), (folder / "journal-1.jsonl").read_text().splitlines()) if e["event"] in ("started", "done")]
+    history = [(kind, label) for kind, label in all_events(folder) if kind in ("started", "done")]
     for label in LABELS:
-        assert ("started", label) not in order[order.index(("done", label)) :]
+        assert ("started", label) not in history[history.index(("done", label)) :]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_only_its_run(study, undisturbed, tmp_path):
     folder = tmp_path / "out"
     job = start("run", study, "-o", folder, "--ranks", 2)
@@ -233,6 +235,26 @@ def test_a_killed_worker_costs_only_its_run(study, undisturbed, tmp_path):
     assert_equal_results(folder, undisturbed)
 
 
+@pytest.mark.slow
+def test_a_run_that_kills_its_rank_is_set_aside(study, tmp_path):
+    """A rank of one run is killed whenever that run begins, before its first (long) iteration is over. The other run is there in the end."""
+    folder = tmp_path / "out"
+    large = {"type": "ring", "modes": 8, "points": 4000}
+    long_iterations = ["--set", f"data.real={json.dumps(large)}", "--set", "train.iterations=2", "--set", "record={every: 2, metrics: []}"]
+    job = start("run", study, "-o", folder, "--ranks", 2, "--only", "ipm/*", "--set", "resources.ranks_per_run=2", *long_iterations)
+    for attempt in range(1, 4):
+        wait_for(lambda: folder.exists() and events(folder, "started").count("ipm/5") == attempt, job)
+        for process in family(job.pid):
+            if b"OMPI_COMM_WORLD_RANK=2" in pathlib.Path(f"/proc/{process}/environ").read_bytes():
+                os.kill(process, signal.SIGKILL)
+    output, _ = job.communicate(timeout=90)
+    assert job.returncode == 1, output
+    now = {run["label"]: run for run in state(folder)["runs"]}
+    assert now["ipm/5"]["state"] == "failed" and "died 3 times" in now["ipm/5"]["message"]
+    assert now["ipm/10"]["state"] == "done"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("ranks, how", [(1, signal.SIGINT), (2, signal.SIGTERM), (2, "file")])
 def test_a_stopped_study_goes_on(study, undisturbed, tmp_path, ranks, how):
     folder = tmp_path / "out"
@@ -251,6 +273,7 @@ def test_a_stopped_study_goes_on(study, undisturbed, tmp_path, ranks, how):
     assert_equal_results(folder, undisturbed)
 
 
+@pytest.mark.slow
 def test_status_and_lock_while_a_study_runs(study, tmp_path):
     folder = tmp_path / "out"
     job = start("run", study, "-o", folder, "--ranks", 2, "--set", "train.iterations=100000")
