@@ -41,7 +41,7 @@ DEP_LIBS   := $(DEP_LIBS)
 # --- the build ------------------------------------------------------------------------------------------------------------------
 # CPPFLAGS, CFLAGS and LDFLAGS are the user's and come last, so giving them takes nothing away.
 defines := -D_GNU_SOURCE -DNTK_VERSION='"$(VERSION)"' $(if $(ELPA_PC),-DNTK_HAVE_ELPA)
-flags   := -std=c11 -fopenmp-simd $(OPT) $(WARN) -fvisibility=hidden
+flags   := -std=c11 -fopenmp-simd -fno-math-errno $(OPT) $(WARN) -fvisibility=hidden
 compile  = $(MPICC) $(defines) -Iinclude -Isrc $(DEP_CFLAGS) $(flags) $(CPPFLAGS) $(CFLAGS)
 link     = $(MPICC) $(flags) $(CFLAGS) $(LDFLAGS)
 LIBS     = -lhdf5_hl $(DEP_LIBS) -lm -lpthread

@@ -39,7 +39,8 @@ NTK_CHECKED ntk_error *ntk_workspace_create(const ntk_kernel *kernel, ntk_worksp
 void ntk_workspace_free(ntk_workspace **workspace);
 
 /** A tile: rows [row, row + rows) of `x` against columns [column, column + columns) of `z`. The bits of an entry depend on the tile
- *  boundaries (d > 16 goes through GEMM), so callers use global boundaries. */
+ *  boundaries (d > 16 goes through GEMM), so callers use global boundaries, and may differ in the last place between calls that ask for gradients
+ *  and calls that do not. Nothing else enters. */
 typedef struct {
   const ntk_prepared *x, *z;
   size_t row, rows, column, columns;

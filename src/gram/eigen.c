@@ -65,7 +65,7 @@ ntk_error *ntk_gram_eigen_with(ntk_gram *gram, const ntk_gram_method *method, si
   k = vectors ? (k < n ? k : n) : 0;
   if (k && gram->a) err = ntk_alloc(gram->leading, gram->local_columns * sizeof(double), &z);
   NTK_TRY_OUT(ntk_agree(comm, err));
-  negate(gram);
+  if (gram->a) negate(gram);
   err = gram->a ? ntk_error_prefix(method->solve(gram, k, values, z), "eigenvalues of %zu points (%s)", n, method->name) : NULL;
   NTK_TRY_OUT(ntk_agree(comm, err));
   NTK_TRY_OUT(ntk_comm_bcast(comm, values, n * sizeof *values, 0));

@@ -40,7 +40,7 @@ static ntk_error *fill(ntk_gram *gram, const ntk_kernel *kernel, const ntk_prepa
   double *tile = NULL, *root = NULL;
   ntk_error *err = NULL;
   NTK_TRY_OUT(ntk_workspace_create(kernel, &workspace));
-  NTK_TRY_OUT(NTK_NEW(NTK_GRAM_BLOCK * NTK_GRAM_BLOCK, &tile));
+  NTK_TRY_OUT(NTK_NEW((size_t)NTK_GRAM_BLOCK * NTK_GRAM_BLOCK, &tile));
   if (mass) NTK_TRY_OUT(NTK_NEW(gram->n, &root));
   for (size_t i = 0; mass && i < gram->n; i++) root[i] = sqrt(mass[i]);
   for (size_t j = 0; j < gram->local_columns; j += NTK_GRAM_BLOCK)

@@ -72,7 +72,9 @@ static void no_constants(const ntk_value *v, double out[NTK_CONSTANTS]) {
 static const ntk_key slope_keys[] = {NUMBER("slope", "0.01", "slope for x < 0"), NTK_KEYS_END};
 static const ntk_key ab_keys[] = {NUMBER("a", "1.0", "slope for x < 0"), NUMBER("b", "1.0", "slope for x > 0"), NTK_KEYS_END};
 static const ntk_key abc_keys[] = {NUMBER("a", "1.0", "factor of the function"), NUMBER("b", "1.0", "factor of its argument"),
-                                   NUMBER("c", "0.0", "added constant (sin, cos: phase)"), NTK_KEYS_END};
+                                   NUMBER("c", "0.0", "added constant"), NTK_KEYS_END};
+static const ntk_key wave_keys[] = {NUMBER("a", "1.0", "factor of the function"), NUMBER("b", "1.0", "factor of its argument"),
+                                    NUMBER("c", "0.0", "phase"), NTK_KEYS_END};
 static const ntk_key gamma_keys[] = {POSITIVE("gamma", "1.0", "decay with the squared distance"), NTK_KEYS_END};
 static const ntk_key arbf_keys[] = {NUMBER("a", "1.0", "factor of the function"), POSITIVE("gamma", "1.0", "decay with the squared distance"),
                                     NTK_KEYS_END};
@@ -98,8 +100,8 @@ static const ntk_activation TABLE[] = {
      sigmoid_like_constants,
      1.0},
     {{"gelu", NULL, "x Phi(x)", "Gaussian error linear unit", "Tsuchida et al. 2021", NULL}, NTK_DUAL_GELU, no_constants, 1.5},
-    {{"sin", abc_keys, "a sin(b x + c)", "sine", "Daniely, Frostig, Singer 2016", NULL}, NTK_DUAL_SIN, sin_constants, 1.2},
-    {{"cos", abc_keys, "a cos(b x + c)", "cosine", "Daniely, Frostig, Singer 2016", NULL}, NTK_DUAL_SIN, cos_constants, 1.2},
+    {{"sin", wave_keys, "a sin(b x + c)", "sine", "Daniely, Frostig, Singer 2016", NULL}, NTK_DUAL_SIN, sin_constants, 1.2},
+    {{"cos", wave_keys, "a cos(b x + c)", "cosine", "Daniely, Frostig, Singer 2016", NULL}, NTK_DUAL_SIN, cos_constants, 1.2},
     {{"rbf", gamma_keys, "sqrt(2) sin(sqrt(2 gamma) x + pi/4)", "sine whose kernel is exp(-gamma delta), delta = q + s - 2r", FEATURES_SOURCE, NULL},
      NTK_DUAL_RBF,
      rbf_constants,

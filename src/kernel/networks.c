@@ -6,34 +6,32 @@
 
 #include "kernel/activation.h"
 
-#define MLP_KEYS                                                                                                                                   \
-  {"activation",                                                                                                                                   \
-   NTK_T_NAMED,                                                                                                                                    \
-   NTK_KEY_REQUIRED | NTK_KEY_LIST,                                                                                                                \
-   0,                                                                                                                                              \
-   0,                                                                                                                                              \
-   NULL,                                                                                                                                           \
-   "activations",                                                                                                                                  \
-   NULL,                                                                                                                                           \
-   NULL,                                                                                                                                           \
-   NULL,                                                                                                                                           \
-   "activation, or a list of them: parallel branches at each layer, outputs summed"},                                                              \
-      {"weight_stddev", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1e6, NULL, NULL, NULL, "1.0", NULL, "standard deviation of the weights (W)"},           \
-      {"bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the biases; null: no bias parameter"},            \
-      {"last_bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the last layer's bias; null: no parameter"}, \
-      {"parameterization", NTK_T_WORD, 0, 0, 0, "ntk|standard", NULL, NULL, "ntk", NULL, "where the 1/sqrt(width) is: forward or initialisation"}, \
-      {"width", NTK_T_INTEGER, 0, 1, 1e9, NULL, NULL, NULL, "128", "units", "hidden layers' output width; enters `standard` only"},                \
-      {"layer_norm", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "false", NULL, "layer normalisation before each activation but the first"}, {          \
-    "input_transform", NTK_T_WORD, 0, 0, 0, "identity|tanh|atanh", NULL, NULL, "identity", NULL, "elementwise, before the network"                 \
-  }
+/* clang-format off: one key a line */
+#define ACTIVATION_KEYS \
+  {"activation", NTK_T_NAMED, NTK_KEY_REQUIRED | NTK_KEY_LIST, 0, 0, NULL, "activations", NULL, NULL, NULL, \
+   "activation, or a list of them: parallel branches at each layer, outputs summed"}
+#define DENSE_KEYS \
+  {"weight_stddev", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1e6, NULL, NULL, NULL, "1.0", NULL, "standard deviation of the weights (W)"}, \
+  {"bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the biases; null: no bias parameter"}, \
+  {"last_bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the last layer's bias; null: no parameter"}, \
+  {"parameterization", NTK_T_WORD, 0, 0, 0, "ntk|standard", NULL, NULL, "ntk", NULL, "where the 1/sqrt(width) is: forward or initialisation"}, \
+  {"width", NTK_T_INTEGER, 0, 1, 1e9, NULL, NULL, NULL, "128", "units", "hidden layers' output width; enters `standard` only"}, \
+  {"input_transform", NTK_T_WORD, 0, 0, 0, "identity|tanh|atanh", NULL, NULL, "identity", NULL, "elementwise, before the network"}
 
 static const ntk_key mlp_keys[] = {
-    {"depth", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, "layers", "hidden layers"}, MLP_KEYS, NTK_KEYS_END};
+    {"depth", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, "layers", "hidden layers"},
+    ACTIVATION_KEYS,
+    {"layer_norm", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "false", NULL, "layer normalisation before each activation but the first"},
+    DENSE_KEYS,
+    NTK_KEYS_END};
 
-static const ntk_key resnet_keys[] = {{"blocks", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, NULL, "residual blocks"},
-                                      {"block_depth", NTK_T_INTEGER, 0, 1, 1000, NULL, NULL, NULL, "1", "layers", "hidden layers in a block"},
-                                      MLP_KEYS,
-                                      NTK_KEYS_END};
+static const ntk_key resnet_keys[] = {
+    {"blocks", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, NULL, "residual blocks"},
+    {"block_depth", NTK_T_INTEGER, 0, 1, 1000, NULL, NULL, NULL, "1", "layers", "hidden layers in a block"},
+    ACTIVATION_KEYS,
+    DENSE_KEYS,
+    NTK_KEYS_END};
+/* clang-format on */
 
 static const ntk_key rbf_keys[] = {
     {"bandwidth", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1e100, NULL, NULL, NULL, "1.0", "points", "length scale of the kernel"}, NTK_KEYS_END};

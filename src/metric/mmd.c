@@ -10,7 +10,8 @@
 #include "metric/distances.h"
 #include "metric/permutation.h"
 
-/* The pooled sample, fake first, and the kernel's sums over it: row i has sum_j w_j k_ij for w = (fake masses, -real masses), and the fake part alone. */
+/* The pooled sample, fake first, and the kernel's sums over it: row i has sum_j w_j k_ij for w = (fake masses, -real masses),
+ * and the fake part alone. */
 typedef struct {
   size_t n, m;
   ntk_prepared *points;
@@ -25,8 +26,9 @@ static ntk_error *create(const ntk_kernel *kernel, const ntk_measure *fake, cons
   size_t n = s->n = fake->n, m = s->m = real->n, d = fake->d, p = n + m;
   if (d != real->d) return ntk_fail(NTK_E_CONFIG, "fake points have %zu coordinates, real points %zu", d, real->d);
   NTK_TRY(ntk_alloc(p, d * sizeof(double), &s->x));
-  double **blocks[] = {&s->w, &s->diagonal, &s->scratch};
-  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) NTK_TRY(ntk_alloc(p, sizeof(double), blocks[i]));
+  NTK_TRY(NTK_NEW(p, &s->w));
+  NTK_TRY(NTK_NEW(p, &s->diagonal));
+  NTK_TRY(NTK_NEW(p, &s->scratch));
   NTK_TRY(ntk_alloc(p, 2 * sizeof(double), &s->weights));
   NTK_TRY(ntk_alloc(p, 2 * sizeof(double), &s->rows));
   memcpy(s->x, fake->x, n * d * sizeof *s->x);

@@ -36,7 +36,6 @@ static double diameter_of(const ntk_cloud *cloud) {
 }
 
 ntk_error *ntk_sinkhorn_schedule(double diameter, double blur, double scaling, size_t *count, double **eps) {
-  if (!isfinite(diameter * diameter)) return ntk_fail(NTK_E_NONFINITE, "squared distances overflow: the points span %.3g", diameter);
   double start = 2 * log(diameter), step = 2 * log(scaling), terms = ceil((2 * log(blur) - start) / step);
   size_t middle = terms > 0 ? (size_t)terms : 0;
   NTK_TRY(NTK_NEW(middle + 2, eps));
@@ -83,7 +82,8 @@ static void finish(sinkhorn *s) {
   ntk_cloud_free(&s->cloud);
 }
 
-/* All four softmins at temperature eps from the state (weight 0: from the masses alone); the state becomes `keep` of the old plus the rest of the new. */
+/* All four softmins at temperature eps from the state (weight 0: from the masses alone); the state becomes `keep` of the old
+ * plus the rest of the new. */
 static ntk_error *update(sinkhorn *s, double eps, double weight, double keep) {
   const ntk_cloud *cloud = &s->cloud;
   size_t n = cloud->n, m = cloud->m, real = cloud->real_start, stride = cloud->stride, begin_row = s->start[s->comm->rank];
@@ -112,6 +112,7 @@ static ntk_error *update(sinkhorn *s, double eps, double weight, double keep) {
 static ntk_error *anneal(sinkhorn *s, double diameter, double blur, double scaling) {
   size_t count = 0;
   double *eps = NULL;
+  if (!isfinite(diameter * diameter)) return ntk_fail(NTK_E_NONFINITE, "squared distances overflow: the points span %.3g", diameter);
   NTK_TRY_ALL(s->comm, ntk_sinkhorn_schedule(diameter, blur, scaling, &count, &eps));
   ntk_error *err = update(s, eps[0], 0, 0);
   for (size_t k = 0; k < count && !err; k++) err = update(s, eps[k], 1, 0.5);

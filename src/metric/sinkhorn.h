@@ -6,7 +6,7 @@
 #include "data/data.h"
 
 /** Temperatures of the annealing: diameter^2, then diameter^2 * scaling^(2k), k = 0, 1, ..., above blur^2, then blur^2, counted and rounded as by
- *  numpy's arange over logarithms (geomloss 0.2.4, epsilon_schedule). *eps is for the caller to free(). */
+ *  numpy's arange over logarithms (geomloss 0.2.4, epsilon_schedule). diameter > 0 with a finite square. *eps is for the caller to free(). */
 NTK_CHECKED ntk_error *ntk_sinkhorn_schedule(double diameter, double blur, double scaling, size_t *count, double **eps);
 
 /** The number that GAN(TK)^2 logs: geomloss' loop, one averaged step per temperature, not iterated to convergence.

@@ -37,7 +37,7 @@ ntk_error *ntk_spectrum_compute(const ntk_comm *comm, const ntk_kernel *kernel, 
   NTK_TRY_OUT(ntk_agree(comm, allocate(out, target, &column)));
   NTK_TRY_OUT(ntk_gram_create(comm, kernel, z, mass, &gram));
   NTK_TRY_OUT(ntk_gram_eigen(gram, out->k, out->values, out->vectors));
-  if (out->alignment) align(out, mass, target, column);
+  if (column) align(out, mass, target, column);
 out:
   ntk_gram_free(&gram);
   free(column);

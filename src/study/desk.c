@@ -205,14 +205,14 @@ static ntk_error *check_stop(ntk_desk *desk) {
   char *path = NULL;
   if (ntk_stop_signal() && !desk->stopping) {
     desk->stopping = true;
-    ntk_desk_say(desk, NTK_LOG_INFO, "%s: saving what is running, then stopping", ntk_stop_name(ntk_stop_signal()));
+    ntk_desk_say(desk, NTK_LOG_INFO, "asked to stop: saving what is running");
   }
   if (desk->stopping || ntk_clock() < desk->next_stop_check) return NULL;
   desk->next_stop_check = ntk_clock() + stop_check_seconds;
   NTK_TRY(ntk_path(&path, "%s/stop", desk->folder.root));
   if (ntk_file_exists(path)) {
     desk->stopping = true;
-    ntk_desk_say(desk, NTK_LOG_INFO, "%s is there: saving what is running, then stopping", path);
+    ntk_desk_say(desk, NTK_LOG_INFO, "asked to stop by %s: saving what is running", path);
   }
   free(path);
   return NULL;

@@ -238,7 +238,8 @@ static ntk_error *run_once(const job *j, char *const *argv, int ranks, int *stat
   int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
   if (code == 127) return ntk_fail(NTK_E_MPI, "cannot start mpirun: is it on the PATH? (NTKGAN_MPIRUN=... names another)");
   *status = left >= 0 ? left : code;
-  if (left < 0 && code > 128) *death = code - 128;
+  bool cut_short = left == ntk_code_status(NTK_E_STOPPED) && !ntk_stop_count(); /* mpirun ends the others by SIGTERM when one dies */
+  if ((left < 0 || cut_short) && code > 128) *death = code - 128;
   if (left < 0 && code == 0) return ntk_fail(NTK_E_MPI, "mpirun ended without a result");
   return NULL;
 }

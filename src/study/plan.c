@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "io/file.h"
 #include "study/folder.h"
+#include "study/outlook.h"
 
 enum { MOST_RANKS = 1 << 20 };
 static const double gib = 1073741824.0;
@@ -80,8 +81,10 @@ ntk_error *ntk_plan_group(const ntk_estimator *estimator, const ntk_group_rule *
   } else {
     NTK_TRY(smallest(estimator, workers, rule->memory_bytes, &least));
     size_t share = rule->runs > 0 ? (size_t)workers / rule->runs : 1;
-    if (least > 0 && (size_t)least < share) least = (int)share;
-    if (least > 0 && rule->before >= least && rule->before <= workers) least = rule->before;
+    if (least > 0 && rule->before >= least && rule->before <= workers)
+      least = rule->before;
+    else if (least > 0 && (size_t)least < share)
+      least = (int)share;
   }
   if (least > 0 && least <= workers) {
     out->ranks = least;
@@ -198,17 +201,25 @@ ntk_error *ntk_plan_refusal(ntk_study *study, const ntk_row *row, const ntk_limi
   ntk_text text = NTK_TEXT;
   NTK_TRY(ntk_study_run(study, row->index, &run));
   ntk_error *err = choose(run.settings, limits, 1, 0, &choice);
-  const ntk_value *memory = ntk_value_find(run.settings, "resources.memory_per_rank");
-  double limit = memory && ntk_value_kind_of(memory) == NTK_NUMBER ? ntk_value_number(memory) : limits->memory_bytes / gib;
+  const ntk_value *memory = ntk_value_find(run.settings, "resources.memory_per_rank"),
+                  *wanted = ntk_value_find(run.settings, "resources.ranks_per_run");
+  double limit = memory && ntk_value_kind_of(memory) == NTK_NUMBER ? ntk_value_number(memory) * gib : limits->memory_bytes;
+  const char *plural = limits->workers == 1 ? "" : "s";
+  if (wanted && ntk_value_kind_of(wanted) == NTK_NUMBER && choice.needed == (int)ntk_value_number(wanted)) {
+    ntk_text_addf(&text, "resources.ranks_per_run is %d, and there %s %d worker%s", choice.needed, limits->workers == 1 ? "is" : "are",
+                  limits->workers, plural);
+  } else {
+    ntk_text_add(&text, "needs ");
+    ntk_write_bytes(&text, choice.need.memory_bytes);
+    ntk_text_addf(&text, " a rank on %d worker%s, and ", limits->workers, plural);
+    ntk_write_bytes(&text, limit);
+    ntk_text_add(&text, choice.needed > 0 ? " a rank is there; " : " a rank is there; no number of ranks is enough: give more memory a rank");
+    if (choice.needed > 0) ntk_text_addf(&text, "it needs %d workers with that much each", choice.needed);
+  }
+  if (!err) err = ntk_text_take(&text, message);
+  ntk_text_free(&text);
   ntk_run_spec_free(&run);
-  NTK_TRY(err);
-  ntk_text_addf(&text, "needs %.3g GiB a rank on all %d rank%s, and %.3g GiB is there", choice.need.memory_bytes / gib, limits->workers,
-                limits->workers == 1 ? "" : "s", limit);
-  if (choice.needed > 0)
-    ntk_text_addf(&text, "; it needs %d ranks of that size", choice.needed);
-  else
-    ntk_text_add(&text, "; no number of ranks is enough: a larger memory_per_rank is needed");
-  return ntk_text_take(&text, message);
+  return err;
 }
 
 /* --- order ---------------------------------------------------------------------------------------------------------------------- */

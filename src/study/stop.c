@@ -37,9 +37,3 @@ void ntk_stop_end(ntk_stop *stop) {
 
 int ntk_stop_signal(void) { return last_signal; }
 int ntk_stop_count(void) { return signal_count; }
-
-const char *ntk_stop_name(int number) {
-  for (size_t i = 0; i < NTK_STOP_SIGNALS; i++)
-    if (signals[i].number == number) return signals[i].name;
-  return "a signal";
-}

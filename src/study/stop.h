@@ -23,7 +23,4 @@ int ntk_stop_signal(void);
 /** How many came since. */
 int ntk_stop_count(void);
 
-/** "SIGTERM" and so on. */
-const char *ntk_stop_name(int number);
-
 #endif

@@ -4,11 +4,6 @@
 
 #include <math.h>
 
-#if defined(__clang__)
-/* Without vector functions clang keeps these loops scalar and would warn at each. */
-#pragma clang diagnostic ignored "-Wpass-failed"
-#endif
-
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #if __GLIBC_PREREQ(2, 35)
 __attribute__((simd("notinbranch"))) double exp(double);
