@@ -82,6 +82,7 @@ static const ntk_key ab_exp_keys[] = {NUMBER("a", "1.0", "factor of the function
 static const ntk_key gaussian_keys[] = {NUMBER("a", "1.0", "factor of the function"),
                                         {"b", NTK_T_NUMBER, 0, -1e300, 0, NULL, NULL, NULL, "-1.0", NULL, "factor of the square, at most 0"},
                                         NTK_KEYS_END};
+static const ntk_key elu_keys[] = {NUMBER("alpha", "1.0", "limit for x -> -infinity, with the other sign"), NTK_KEYS_END};
 static const ntk_key degree_keys[] = {DEGREE(NTK_SERIES_MOST_DEGREE, "power of x"), NTK_KEYS_END};
 static const ntk_key rectified_keys[] = {DEGREE(3, "power of x"), NTK_KEYS_END};
 static const ntk_key hermite_keys[] = {DEGREE(1000, "of the polynomial"), NTK_KEYS_END};
@@ -100,6 +101,17 @@ static void gaussian_constants(const ntk_value *v, double out[NTK_CONSTANTS]) {
   double a = ntk_get_number(v, "a");
   out[0] = ntk_get_number(v, "b");
   out[1] = a * a;
+}
+
+static void scaled_elu(double lambda, double alpha, double out[NTK_CONSTANTS]) {
+  out[0] = lambda * lambda;
+  out[1] = alpha;
+  out[2] = 1 - alpha;
+}
+static void elu_constants(const ntk_value *v, double out[NTK_CONSTANTS]) { scaled_elu(1, ntk_get_number(v, "alpha"), out); }
+static void selu_constants(const ntk_value *v, double out[NTK_CONSTANTS]) {
+  (void)v;
+  scaled_elu(1.0507009873554804934, 1.6732632423543772848, out);
 }
 
 static ntk_error *rectified_monomial(const ntk_value *v, ntk_dual_name *dual, double out[NTK_CONSTANTS]) {
@@ -137,6 +149,7 @@ static void sampled_constants(const ntk_value *v, double out[NTK_CONSTANTS]) { o
 
 #define RELU_SOURCE "Cho and Saul 2009, degree 1; Tsuchida et al. 2018"
 #define FEATURES_SOURCE "Rahimi and Recht 2007; Han et al. 2022"
+#define ELU_ACCURACY "relative error 1e-11"
 #define SERIES_ACCURACY "as `tolerance`"
 
 static const ntk_activation TABLE[] = {
@@ -231,6 +244,19 @@ static const ntk_activation TABLE[] = {
      NTK_DUAL_SERIES,
      hermite_constants,
      1.0,
+     NULL,
+     NULL},
+    {{"elu", elu_keys, "x for x > 0, alpha (exp(x) - 1) for x < 0", "exponential linear unit", "Tsuchida et al. 2021", ELU_ACCURACY},
+     NTK_DUAL_ELU,
+     elu_constants,
+     60.0,
+     NULL,
+     NULL},
+    {{"selu", NULL, "1.0507009873554805 elu(x), alpha = 1.6732632423543772", "scaled exponential linear unit",
+      "Klambauer et al. 2017; Tsuchida et al. 2021", ELU_ACCURACY},
+     NTK_DUAL_ELU,
+     selu_constants,
+     60.0,
      NULL,
      NULL},
     {{"tanh", series_keys, "tanh(x)", "hyperbolic tangent", "Daniely, Frostig, Singer 2016; Han et al. 2022", SERIES_ACCURACY},

@@ -3,6 +3,7 @@
 
 #include "kernel/activation.h"
 #include "kernel/features.h"
+#include "kernel/tile/mills.h"
 
 static const double PI = 3.14159265358979323846;
 
@@ -68,6 +69,14 @@ static ntk_moments rectified_cube(const double *c, double q) {
   return (ntk_moments){7.5 * q * q * q, 22.5 * q * q, 13.5 * q * q};
 }
 
+/* E[exp(k u) [u < 0]] = 1/2 + k x slope(k x)/sqrt(2 pi), x = sqrt(q). */
+static ntk_moments elu(const double *c, double q) {
+  const double scale = 0.39894228040143267794;
+  double x = sqrt(q), once = scale * x * ntk_mills_slope(x), twice = 2 * scale * x * ntk_mills_slope(2 * x), square = c[1] * c[1];
+  return (ntk_moments){c[0] * (0.5 * q + square * (twice - 2 * once)), c[0] * (0.5 + square * (0.5 + 2 * twice - once)),
+                       c[0] * (0.5 + square * (0.5 + twice))};
+}
+
 typedef ntk_moments (*moments_function)(const double *constants, double q);
 
 static const moments_function MOMENTS[NTK_DUAL_COUNT] = {
@@ -83,6 +92,7 @@ static const moments_function MOMENTS[NTK_DUAL_COUNT] = {
     [NTK_DUAL_STEP] = step,
     [NTK_DUAL_RECTIFIED_SQUARE] = rectified_square,
     [NTK_DUAL_RECTIFIED_CUBE] = rectified_cube,
+    [NTK_DUAL_ELU] = elu,
     [NTK_DUAL_SERIES] = ntk_series_moments,
 };
 

@@ -38,6 +38,7 @@ typedef enum {
   NTK_DUAL_STEP,
   NTK_DUAL_RECTIFIED_SQUARE,
   NTK_DUAL_RECTIFIED_CUBE,
+  NTK_DUAL_ELU,
   NTK_DUAL_SERIES,
   NTK_DUAL_COUNT
 } ntk_dual_name;
@@ -96,7 +97,7 @@ typedef struct {
   const double *constants;
   ntk_dense dense;
   const ntk_series *series; /* NTK_DUAL_SERIES only */
-  const double *given;      /* inside such a pass: NTK_GIVEN arrays of NTK_BLOCK */
+  const double *given;      /* inside a pass that computes ahead: NTK_GIVEN arrays of NTK_BLOCK */
 } ntk_pass;
 
 /** out += in, for two branches with independent weights: row_before/before belong to `in`, row_after/after to `out`. */
