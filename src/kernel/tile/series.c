@@ -111,7 +111,7 @@ NTK_INLINE void complete(const ntk_pass *pass, const series_work *w, double *val
     value[NTK_GIVEN_DOT * NTK_BLOCK + j] = linear + r[j] * bent + by_dot * sum[OF_DOT * NTK_BLOCK + j];
     if (gradient) {
       double mixed = row[3] * beta0[j], third = r[j] * row[4] * gamma0[j];
-      value[NTK_GIVEN_CURVE * NTK_BLOCK + j] = bent + scale * scale * sum[OF_CURVE * NTK_BLOCK + j];
+      value[NTK_GIVEN_CURVE * NTK_BLOCK + j] = bent + scale * (scale * sum[OF_CURVE * NTK_BLOCK + j]);
       value[NTK_GIVEN_SLOPE * NTK_BLOCK + j] = 0.5 * row[2] * alpha0[j] + r[j] * (mixed + third) + by_value * sum[OF_SLOPE * NTK_BLOCK + j];
       value[NTK_GIVEN_MIXED * NTK_BLOCK + j] = mixed + 2 * third + by_dot * sum[OF_MIXED * NTK_BLOCK + j];
     }
