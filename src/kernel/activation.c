@@ -145,7 +145,8 @@ static ntk_error *polynomial(const ntk_value *v, ntk_dual_name *dual, double out
   return NULL;
 }
 
-static void sampled_constants(const ntk_value *v, double out[NTK_CONSTANTS]) { out[NTK_SERIES_TOLERANCE] = ntk_get_number(v, "tolerance"); }
+/* A tenth of what is asked for, so that a few layers together stay below it. */
+static void sampled_constants(const ntk_value *v, double out[NTK_CONSTANTS]) { out[NTK_SERIES_TOLERANCE] = 0.1 * ntk_get_number(v, "tolerance"); }
 
 #define RELU_SOURCE "Cho and Saul 2009, degree 1; Tsuchida et al. 2018"
 #define FEATURES_SOURCE "Rahimi and Recht 2007; Han et al. 2022"

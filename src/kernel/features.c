@@ -6,22 +6,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernel/quadrature.h"
 
-/* |z| up to which a standard normal density, and a density times a Hermite polynomial, count. */
-#define NORMAL_RANGE 9.0
+/* |z| up to which a standard normal density times an orthonormal Hermite polynomial counts. */
 #define HERMITE_RANGE 13.0
-/* Step of the trapezoidal rule in the argument of the function: the error is exp(-2 pi d/step), d the distance of the nearest pole from the real axis
- * (pi/2 for tanh). In z at most this, for the polynomials' own oscillation. */
-#define STEP 0.2
-/* Largest |x| where a second derivative is looked for, and how small it must be to be none. */
-#define FAR 60.0
-#define NOTHING 1e-19
-/* First length of a panel of the quadrature. */
-#define PANEL 1.0
 
-static double step_of(double q) { return q > 1 ? STEP / sqrt(q) : STEP; }
-
-static double normal_density(double z) { return 0.39894228040143267794 * exp(-0.5 * z * z); }
+enum { FEWEST_TERMS = 32 };
 
 static const ntk_function *function_of(const double *constants) { return ntk_activation_at((size_t)constants[NTK_SERIES_KIND])->function; }
 
@@ -60,105 +50,8 @@ static ntk_moments hermite_moments(const double *constants, double q) {
 ntk_moments ntk_series_moments(const double *constants, double q) {
   if (constants[NTK_SERIES_KIND] == NTK_SERIES_POLYNOMIAL) return polynomial_moments(constants, q);
   if (constants[NTK_SERIES_KIND] == NTK_SERIES_HERMITE) return hermite_moments(constants, q);
-  const ntk_function *function = function_of(constants);
-  double step = step_of(q), root = sqrt(q);
-  ntk_moments m = {0, 0, 0};
-  for (double z = 0.5 * step; z < NORMAL_RANGE; z += step) {
-    double weight = step * normal_density(z), right[3], left[3];
-    ntk_function_jet(function, root * z, right);
-    ntk_function_jet(function, -root * z, left);
-    double dot = right[1] * right[1] + left[1] * left[1];
-    m.value += weight * (right[0] * right[0] + left[0] * left[0]);
-    m.dot += weight * dot;
-    m.slope += weight * (dot + right[0] * right[2] + left[0] * left[2]);
-  }
-  return m;
-}
-
-/* |x| behind which phi'' is 0 in double precision, or infinity. */
-static double phi_range(const ntk_function *function) {
-  double most = 0, found = FAR, jet[2][3];
-  for (double x = 0; x < 4; x += 0.25) {
-    ntk_function_jet(function, x, jet[0]);
-    ntk_function_jet(function, -x, jet[1]);
-    most = fmax(most, fmax(fabs(jet[0][2]), fabs(jet[1][2])));
-  }
-  for (double x = FAR; x > 0; x -= 1) {
-    ntk_function_jet(function, x, jet[0]);
-    ntk_function_jet(function, -x, jet[1]);
-    if (fmax(fabs(jet[0][2]), fabs(jet[1][2])) > NOTHING * most) break;
-    found = x;
-  }
-  return found < FAR ? found : INFINITY;
-}
-
-/* Gauss-Legendre nodes x > 0 and weights of a panel [-1, 1]. */
-static const struct {
-  double x, weight;
-} GAUSS[] = {{0.12523340851146891547, 0.249147045813402785},   {0.36783149899818019375, 0.23349253653835480876},
-             {0.5873179542866174473, 0.20316742672306592175},  {0.76990267419430468704, 0.16007832854334622633},
-             {0.90411725637047485668, 0.10693932599531843096}, {0.98156063424671925069, 0.047175336386511827195}};
-
-enum { GAUSS_HALF = sizeof GAUSS / sizeof *GAUSS };
-
-/* Panels of [at, end], of the first length where the function bends (|x| <= range), longer further out, never longer than `longest`. */
-typedef struct {
-  double at, end, range, longest;
-} panel_walk;
-
-static bool next_panel(panel_walk *w, double *middle, double *half) {
-  if (!(w->at < w->end)) return false;
-  double out = fabs(w->at) > w->range ? fabs(w->at) - w->range : 0, length = fmin(PANEL + 0.4 * out, w->longest);
-  /* Towards the bent part the length is that of the panel's other end. */
-  if (w->at < -w->range) length = fmin(PANEL + 0.28 * out, w->longest);
-  *half = 0.5 * fmin(length, w->end - w->at);
-  *middle = w->at + *half;
-  w->at = *half < 0.5 * length ? w->end : w->at + length;
-  return true;
-}
-
-/* E phi, E phi', E phi'' of v ~ N(mean, spread^2). */
-static void inner_means(const ntk_function *function, double range, double mean, double spread, double out[3]) {
-  double middle, half, jet[3];
-  panel_walk walk = {mean - NORMAL_RANGE * spread, mean + NORMAL_RANGE * spread, range, 1.5 * spread};
-  out[0] = out[1] = out[2] = 0;
-  if (!(spread > DBL_MIN)) {
-    ntk_function_jet(function, mean, out);
-    return;
-  }
-  while (next_panel(&walk, &middle, &half)) {
-    for (size_t i = 0; i < 2 * GAUSS_HALF; i++) {
-      double v = middle + half * (i % 2 ? GAUSS[i / 2].x : -GAUSS[i / 2].x), weight = half * GAUSS[i / 2].weight / spread;
-      double density = weight * normal_density((v - mean) / spread);
-      ntk_function_jet(function, v, jet);
-      for (int f = 0; f < 3; f++) out[f] += density * jet[f];
-    }
-  }
-}
-
-void ntk_series_quadrature(const double *constants, double q, double rho, double s, double given[NTK_GIVEN]) {
-  const ntk_function *function = function_of(constants);
-  double root_q = sqrt(q), root_s = sqrt(s), spread = root_s * sqrt((1 - rho) * (1 + rho)), range = fmin(phi_range(function), FAR);
-  double mixed = 0, middle, half, at[3], mean[3];
-  /* The inner mean bends over a length `spread` around v = 0. */
-  panel_walk walk = {-NORMAL_RANGE * root_q, NORMAL_RANGE * root_q, range * fmax(1, root_q / fmax(root_s * fabs(rho), DBL_MIN)), 1.5 * root_q};
-  memset(given, 0, NTK_GIVEN * sizeof *given);
-  if (!(q > 0)) return;
-  while (next_panel(&walk, &middle, &half)) {
-    for (size_t i = 0; i < 2 * GAUSS_HALF; i++) {
-      double u = middle + half * (i % 2 ? GAUSS[i / 2].x : -GAUSS[i / 2].x);
-      double weight = half * GAUSS[i / 2].weight * normal_density(u / root_q) / root_q;
-      inner_means(function, range, rho * root_s / root_q * u, spread, mean);
-      ntk_function_jet(function, u, at);
-      given[NTK_GIVEN_V] += weight * at[0] * mean[0];
-      given[NTK_GIVEN_DOT] += weight * at[1] * mean[1];
-      given[NTK_GIVEN_CURVE] += weight * at[2] * mean[2];
-      given[NTK_GIVEN_SLOPE] += weight * 0.5 * at[2] * mean[0];
-      mixed += weight * u * at[2] * mean[1];
-    }
-  }
-  /* E[u phi''(u) phi'(v)] = q E[phi'''(u) phi'(v)] + r E[phi''(u) phi''(v)]. */
-  given[NTK_GIVEN_MIXED] = 0.5 * (mixed - rho * root_q * root_s * given[NTK_GIVEN_CURVE]) / q;
+  ntk_means m = ntk_function_means(function_of(constants), q);
+  return (ntk_moments){m.value_square, m.slope_square + m.bend, m.slope_square};
 }
 
 /* Work of one call of ntk_features_create. */
@@ -174,50 +67,42 @@ typedef struct {
 
 enum { MOST_GAMMAS = 2 * NTK_SERIES_TERMS + 8 };
 
-/* What one point's quadrature gives. */
-typedef struct {
-  double value, slope, slope_square, curve_square; /* E phi, E phi', E phi'^2, E phi''^2 */
-  size_t gammas;
-  double left; /* of curve_square, behind the last gamma */
-} point_sums;
-
-/* Nodes and integrand of one point: (phi''(x) +- phi''(-x)) psi-weighted. */
-static size_t fill_nodes(feature_work *w, double q, point_sums *sums) {
-  double step = step_of(q), root = sqrt(q);
+/* Nodes and integrand of one point: even and odd part of phi'', with the weight and psi_n = he_n exp(-z^2/4) in mind. */
+static size_t fill_nodes(feature_work *w, double q) {
+  double step = ntk_quadrature_step(q), root = sqrt(q);
   size_t nodes = 0;
-  *sums = (point_sums){0, 0, 0, 0, 0, 0};
-  for (double z = 0.5 * step; z < HERMITE_RANGE; z += step) {
-    double weight = step * normal_density(z), right[3], left[3];
-    if (z >= NORMAL_RANGE && root * z > w->range) break;
+  for (double z = 0.5 * step; z < HERMITE_RANGE && root * z <= w->range && nodes < w->most_nodes; z += step) {
+    double right[3], left[3], normal = exp(-0.25 * z * z), weight = step * 0.39894228040143267794 * normal;
     ntk_function_jet(w->function, root * z, right);
     ntk_function_jet(w->function, -root * z, left);
-    sums->value += weight * (right[0] + left[0]);
-    sums->slope += weight * (right[1] + left[1]);
-    sums->slope_square += weight * (right[1] * right[1] + left[1] * left[1]);
-    sums->curve_square += weight * (right[2] * right[2] + left[2] * left[2]);
-    if (root * z > w->range || nodes == w->most_nodes) continue;
-    double half = step * 0.39894228040143267794 * exp(-0.25 * z * z);
     w->z[nodes] = z;
-    w->even[nodes] = half * (right[2] + left[2]);
-    w->odd[nodes] = half * (right[2] - left[2]);
-    w->psi[nodes] = exp(-0.25 * z * z);
+    w->even[nodes] = weight * (right[2] + left[2]);
+    w->odd[nodes] = weight * (right[2] - left[2]);
+    w->psi[nodes] = normal;
     nodes++;
   }
   return nodes;
 }
 
+/* What one point gives beside its gammas: how many there are, and what is left of E phi''^2 behind the last. */
+typedef struct {
+  ntk_means means;
+  size_t gammas;
+  double left;
+} point_sums;
+
 /* Fills w->gamma (zeros behind the last one that matters) up to `count`. */
 static point_sums point_gammas(feature_work *w, double q, size_t count) {
-  point_sums sums;
-  size_t nodes = fill_nodes(w, q, &sums);
+  point_sums sums = {.means = ntk_function_means(w->function, q)};
+  size_t nodes = fill_nodes(w, q);
   /* The arrays of psi follow each other without a gap. */
   ntk_hermite h = {nodes, w->z, w->even, w->odd, w->psi};
   double negligible = 1e-4 * w->constants[NTK_SERIES_TOLERANCE];
-  double enough = sums.curve_square * (1 - (negligible > 4 * DBL_EPSILON ? negligible : 4 * DBL_EPSILON)), squares = 0;
+  double enough = sums.means.curve_square * (1 - (negligible > 4 * DBL_EPSILON ? negligible : 4 * DBL_EPSILON)), squares = 0;
   sums.gammas = w->engine->features(&h, count, enough, w->gamma);
   for (size_t n = 0; n < sums.gammas; n++) squares += w->gamma[n] * w->gamma[n];
   for (size_t n = sums.gammas; n < count; n++) w->gamma[n] = 0;
-  sums.left = sums.curve_square > squares ? sums.curve_square - squares : 0;
+  sums.left = sums.means.curve_square > squares ? sums.means.curve_square - squares : 0;
   return sums;
 }
 
@@ -233,8 +118,8 @@ static void fill_tails(const ntk_features *f, const double *gamma, double q, con
       curve_rest += square;
       slope_rest += square * q / (double)(n - 1);
     }
-    slope_tail[chunk] = sqrt(slope_rest / fmax(sums->slope_square, DBL_MIN));
-    curve_tail[chunk] = sqrt(curve_rest / fmax(sums->curve_square, DBL_MIN));
+    slope_tail[chunk] = sqrt(slope_rest / fmax(sums->means.slope_square, DBL_MIN));
+    curve_tail[chunk] = sqrt(curve_rest / fmax(sums->means.curve_square, DBL_MIN));
   }
 }
 
@@ -242,8 +127,8 @@ static void function_row(feature_work *w, const ntk_features *f, double q, doubl
   point_sums sums = point_gammas(w, q, f->first + f->step * f->terms);
   double *alpha = row + NTK_SERIES_HEAD, *half = alpha + f->terms, *tails = half + f->terms;
   bool tiny = q < 1e-12;
-  row[0] = sums.value;
-  row[1] = sums.slope;
+  row[0] = sums.means.value;
+  row[1] = sums.means.slope;
   row[2] = w->gamma[0];
   row[3] = tiny ? 0 : 0.5 * w->gamma[1] / sqrt(q);
   row[4] = tiny ? 0 : 0.5 * w->gamma[2] * 0.70710678118654752440 / q;
@@ -316,7 +201,9 @@ static void choose_terms(feature_work *w, double largest, ntk_features *f) {
   if (w->function->parity != NTK_PARITY_NONE) f->step = 2;
   if (w->function->parity == NTK_PARITY_EVEN) f->first = 4;
   size_t last = point_gammas(w, largest, f->first + f->step * NTK_SERIES_TERMS).gammas + 1;
-  f->terms = rounded(last < f->first ? 1 : (last - f->first) / f->step + 1);
+  /* Sets of different variances meet in a pair, which has the terms of the shorter one: rounded up so that this seldom cuts. */
+  size_t needed = last < f->first ? 1 : (last - f->first) / f->step + 1;
+  for (f->terms = FEWEST_TERMS; f->terms < needed && f->terms < NTK_SERIES_TERMS;) f->terms *= 2;
 }
 
 static ntk_error *fill(feature_work *w, size_t count, const double *q, ntk_features *f) {
@@ -340,8 +227,8 @@ static ntk_error *start(feature_work *w, double largest) {
   bool sampled = w->constants[NTK_SERIES_KIND] >= 0;
   if (!sampled) return NULL;
   w->function = function_of(w->constants);
-  w->range = phi_range(w->function);
-  w->most_nodes = (size_t)(fmin(HERMITE_RANGE * fmax(1, sqrt(largest)), fmax(w->range, HERMITE_RANGE)) / STEP) + 2;
+  w->range = ntk_function_range(w->function);
+  w->most_nodes = (size_t)(fmin(HERMITE_RANGE * fmax(1, sqrt(largest)), fmax(w->range, HERMITE_RANGE)) / NTK_QUADRATURE_STEP) + 2;
   NTK_TRY(NTK_NEW(w->most_nodes, &w->z));
   NTK_TRY(NTK_NEW(w->most_nodes, &w->even));
   NTK_TRY(NTK_NEW(w->most_nodes, &w->odd));
@@ -381,6 +268,10 @@ void ntk_features_free(ntk_features **features) {
   *features = NULL;
 }
 
+static void pair_quadrature(const double *constants, double q, double rho, double s, double given[NTK_GIVEN]) {
+  ntk_function_pair(function_of(constants), q, rho, s, given);
+}
+
 ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, size_t column, const double *constants) {
   return (ntk_series){.first = x->first,
                       .step = x->step,
@@ -390,5 +281,5 @@ ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_featur
                       .column_terms = z->terms,
                       .stride = z->stride,
                       .tolerance = constants[NTK_SERIES_KIND] < 0 ? 0 : constants[NTK_SERIES_TOLERANCE],
-                      .quadrature = ntk_series_quadrature};
+                      .quadrature = pair_quadrature};
 }

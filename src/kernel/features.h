@@ -30,7 +30,4 @@ ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_featur
 /** See ntk_dual_moments. */
 ntk_moments ntk_series_moments(const double *constants, double q);
 
-/** Any pair by Gauss-Legendre panels in two dimensions: slow (a millisecond), converged for every variance and rho. */
-void ntk_series_quadrature(const double *constants, double q, double rho, double s, double given[NTK_GIVEN]);
-
 #endif

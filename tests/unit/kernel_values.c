@@ -110,7 +110,8 @@ static void instruction_sets_agree(void **state) {
       ntk_tile_values(p.kernel, p.workspace, pairing_tile(&p), first ? k : other_k, N);
       ntk_tile_gradients(p.kernel, p.workspace, pairing_tile(&p), first ? gradient : other_gradient, N);
       for (size_t j = 0; !first && j < N * N; j++) CLOSE(other_k[j], k[j], 10 * value_accuracy(NETWORKS[i]) * largest(N * N, k));
-      for (size_t j = 0; !first && j < N * N * D; j++) CLOSE(other_gradient[j], gradient[j], 10 * value_accuracy(NETWORKS[i]) * largest(N * N * D, gradient));
+      for (size_t j = 0; !first && j < N * N * D; j++)
+        CLOSE(other_gradient[j], gradient[j], 10 * value_accuracy(NETWORKS[i]) * largest(N * N * D, gradient));
       pairing_free(&p);
       first = false;
     }
