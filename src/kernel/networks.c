@@ -7,16 +7,19 @@
 #include "kernel/activation.h"
 
 /* clang-format off: one key a line */
-#define ACTIVATION_KEYS \
-  {"activation", NTK_T_NAMED, NTK_KEY_REQUIRED | NTK_KEY_LIST, 0, 0, NULL, "activations", NULL, NULL, NULL, \
-   "activation, or a list of them: parallel branches at each layer, outputs summed"}
-#define DENSE_KEYS \
-  {"weight_stddev", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1e6, NULL, NULL, NULL, "1.0", NULL, "standard deviation of the weights (W)"}, \
-  {"bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the biases; null: no bias parameter"}, \
-  {"last_bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the last layer's bias; null: no parameter"}, \
-  {"parameterization", NTK_T_WORD, 0, 0, 0, "ntk|standard", NULL, NULL, "ntk", NULL, "where the 1/sqrt(width) is: forward or initialisation"}, \
-  {"width", NTK_T_INTEGER, 0, 1, 1e9, NULL, NULL, NULL, "128", "units", "hidden layers' output width; enters `standard` only"}, \
-  {"input_transform", NTK_T_WORD, 0, 0, 0, "identity|tanh|atanh", NULL, NULL, "identity", NULL, "elementwise, before the network"}
+#define ACTIVATION_KEYS                                                                                      \
+  {                                                                                                          \
+    "activation", NTK_T_NAMED, NTK_KEY_REQUIRED | NTK_KEY_LIST, 0, 0, NULL, "activations", NULL, NULL, NULL, \
+        "activation, or a list of them: parallel branches at each layer, outputs summed"                     \
+  }
+#define DENSE_KEYS                                                                                                                                 \
+  {"weight_stddev", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1e6, NULL, NULL, NULL, "1.0", NULL, "standard deviation of the weights (W)"},               \
+      {"bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the biases; null: no bias parameter"},            \
+      {"last_bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the last layer's bias; null: no parameter"}, \
+      {"parameterization", NTK_T_WORD, 0, 0, 0, "ntk|standard", NULL, NULL, "ntk", NULL, "where the 1/sqrt(width) is: forward or initialisation"}, \
+      {"width", NTK_T_INTEGER, 0, 1, 1e9, NULL, NULL, NULL, "128", "units", "hidden layers' output width; enters `standard` only"}, {              \
+    "input_transform", NTK_T_WORD, 0, 0, 0, "identity|tanh|atanh", NULL, NULL, "identity", NULL, "elementwise, before the network"                 \
+  }
 
 static const ntk_key mlp_keys[] = {
     {"depth", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, "layers", "hidden layers"},
@@ -25,12 +28,11 @@ static const ntk_key mlp_keys[] = {
     DENSE_KEYS,
     NTK_KEYS_END};
 
-static const ntk_key resnet_keys[] = {
-    {"blocks", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, NULL, "residual blocks"},
-    {"block_depth", NTK_T_INTEGER, 0, 1, 1000, NULL, NULL, NULL, "1", "layers", "hidden layers in a block"},
-    ACTIVATION_KEYS,
-    DENSE_KEYS,
-    NTK_KEYS_END};
+static const ntk_key resnet_keys[] = {{"blocks", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, NULL, "residual blocks"},
+                                      {"block_depth", NTK_T_INTEGER, 0, 1, 1000, NULL, NULL, NULL, "1", "layers", "hidden layers in a block"},
+                                      ACTIVATION_KEYS,
+                                      DENSE_KEYS,
+                                      NTK_KEYS_END};
 /* clang-format on */
 
 static const ntk_key rbf_keys[] = {
@@ -83,8 +85,9 @@ static ntk_error *one_activation(const builder *b, const ntk_value *choice, size
   double constants[NTK_CONSTANTS] = {0};
   const ntk_activation *activation = ntk_activation_find(ntk_choice_name(choice));
   if (!activation) return ntk_fail(NTK_E_INTERNAL, "activation '%s' has no row in the kernel's table", ntk_choice_name(choice));
-  activation->constants(ntk_choice_parameters(choice), constants);
-  return ntk_program_layer(b->program, from, to, activation->dual, constants, activation->cost, layer);
+  ntk_dual_name dual;
+  NTK_TRY(ntk_activation_dual(activation, ntk_choice_parameters(choice), &dual, constants));
+  return ntk_program_layer(b->program, from, to, dual, constants, activation->cost, layer);
 }
 
 /* Registers: the state is in `at`; `spare` and `extra` are free. */

@@ -2,6 +2,7 @@
 #ifndef NTK_KERNEL_OBJECT_H
 #define NTK_KERNEL_OBJECT_H
 
+#include "kernel/features.h"
 #include "kernel/kernel.h"
 #include "kernel/program.h"
 
@@ -27,13 +28,15 @@ enum { NTK_V_Q, NTK_V_ROOT, NTK_V_INVERSE, NTK_V_TANGENT, NTK_V_SLOPE, NTK_V_T, 
 
 struct ntk_prepared {
   size_t count, dimension;
-  size_t stride;     /* of arrays over points: count rounded up with room for a whole group of lanes behind any point */
-  double *points;    /* n x d, as given */
-  double *inputs;    /* n x d, transformed; `points` itself without a transform */
-  double *factors;   /* n x d, derivative of the transform; NULL without */
-  double *columns;   /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION; else NULL */
-  double *variances; /* [(stage*NTK_V_FIELDS + field)*stride + point] */
-  double *diagonal;  /* k(x, x) */
+  size_t stride;           /* of arrays over points: count rounded up with room for a whole group of lanes behind any point */
+  double *points;          /* n x d, as given */
+  double *inputs;          /* n x d, transformed; `points` itself without a transform */
+  double *factors;         /* n x d, derivative of the transform; NULL without */
+  double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION; else NULL */
+  double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point] */
+  double *diagonal;        /* k(x, x) */
+  ntk_features **features; /* one an operation, NULL where it is no series */
+  size_t operations;
 };
 
 enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 2 * NTK_BLOCK };

@@ -34,6 +34,8 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
   }
   if (d <= NTK_DIRECT_DIMENSION) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
   NTK_TRY(NTK_NEW(kernel->program.stages * NTK_V_FIELDS * p->stride, &p->variances));
+  p->operations = kernel->program.count;
+  NTK_TRY(NTK_NEW(p->operations, &p->features));
   return NTK_NEW(n, &p->diagonal);
 }
 
@@ -68,6 +70,16 @@ static void pad(double *arrays, size_t count, size_t n, size_t stride) {
   }
 }
 
+static ntk_error *fill_features(const ntk_kernel *kernel, ntk_prepared *p) {
+  for (size_t i = 0; i < p->operations; i++) {
+    const ntk_op *op = &kernel->program.ops[i];
+    if (op->kind != NTK_OP_LAYER || op->dual != NTK_DUAL_SERIES) continue;
+    const double *q = ntk_variance_array(p, op->before, NTK_V_Q);
+    NTK_TRY(ntk_features_create(kernel->engine, op->constants, p->count, p->stride, q, &p->features[i]));
+  }
+  return NULL;
+}
+
 ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_prepared **out) {
   ntk_error *err = NULL;
   ntk_prepared *p;
@@ -78,6 +90,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   p->stride = (n + 2 * NTK_LANES - 1) / NTK_LANES * NTK_LANES;
   NTK_TRY_OUT(allocate(kernel, p));
   NTK_TRY_OUT(fill(kernel, x, p));
+  NTK_TRY_OUT(fill_features(kernel, p));
   pad(p->variances, kernel->program.stages * NTK_V_FIELDS, n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
   *out = p;
@@ -96,6 +109,8 @@ void ntk_prepared_free(ntk_prepared **points) {
   free(p->columns);
   free(p->variances);
   free(p->diagonal);
+  for (size_t i = 0; p->features && i < p->operations; i++) ntk_features_free(&p->features[i]);
+  free(p->features);
   free(p);
   *points = NULL;
 }

@@ -1,13 +1,15 @@
 """Reference files name networks in their own words; this gives ours."""
 
-PLAIN = {"relu", "abs", "sigmoid_like", "gelu", "identity"}
-WITH = {"leaky_relu": {"alpha": "slope"}, "ab_relu": {}, "erf": {}, "sin": {}, "cos": {}, "rbf": {}, "arbf": {}}
+PLAIN = {"relu", "abs", "sigmoid_like", "gelu", "identity", "sign"}
+SERIES = {"tanh", "sigmoid", "softplus"}  # `quad_degree` is the reference library's rule, not the function's
+WITH = {"leaky_relu": {"alpha": "slope"}, "polynomial": {"coef": "coefficients"}}
+WITH |= {name: {} for name in ("ab_relu", "erf", "sin", "cos", "rbf", "arbf", "exp", "gaussian", "hermite", "monomial", "rectified_monomial")}
 
 
 def activation_of(entry):
     """An activation in interface words, or None where the program has none of that name."""
     name, parameters = (entry, {}) if isinstance(entry, str) else (entry["name"], {k: v for k, v in entry.items() if k != "name"})
-    if name in PLAIN:
+    if name in PLAIN | SERIES:
         return name
     if name in WITH:
         renamed = {WITH[name].get(key, key): value for key, value in parameters.items()}

@@ -47,10 +47,9 @@ RUN = sorted(name for name, spec in CASES.items() if reason_to_skip(spec) is Non
 
 def test_no_case_is_dropped_silently():
     reasons = [reason_to_skip(spec) for spec in CASES.values()]
-    assert len(CASES) == 178 and len(RUN) == 125
+    assert len(CASES) == 178 and len(RUN) == 151
     assert reasons.count("convolution") == 27
-    names = {reason.split()[1] for reason in reasons if reason and reason.startswith("activation")}
-    assert names == {"exp", "gaussian", "hermite", "monomial", "polynomial", "rectified_monomial", "sign", "tanh", "sigmoid", "softplus"}
+    assert set(reasons) == {None, "convolution"}
 
 
 def compare(name, folder):
@@ -82,7 +81,7 @@ def compare(name, folder):
 def test_every_case_is_within_its_tolerance(tmp_path):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         worst = dict(zip(RUN, pool.map(lambda name: compare(name, tmp_path / name), RUN)))
-    assert len(worst) == 125
+    assert len(worst) == 151
     beyond = {name: ratio for name, ratio in worst.items() if not ratio <= 1}
     assert not beyond, beyond
 
