@@ -17,6 +17,7 @@ typedef enum { INSIDE, MARGIN, OUTSIDE } place;
 /* Relative to the largest speed that masses and kernel allow: what counts as standing still; and the weight of the squared parts that picks one
  * solution among points whose kernel rows are dependent. Both are at the level of rounding. */
 static const double still = 1e-12, regularisation = 1e-14;
+static const double least_part = 1e-13; /* smaller ones are rounding: at rest they would add up over a long time */
 
 typedef struct {
   const ntk_training *training;
@@ -87,7 +88,7 @@ static ntk_error *share_parts(hinge *s) {
   }
   for (size_t i = 0; !err && i < m; i++) h[i * m + i] += regularisation * (double)m * largest;
   if (!err) err = ntk_box_minimise(m, h, c, still * s->scale * heaviest, x);
-  for (size_t i = 0; !err && i < m; i++) s->part[s->margin[i]] = x[i];
+  for (size_t i = 0; !err && i < m; i++) s->part[s->margin[i]] = x[i] < least_part ? 0 : x[i] > 1 - least_part ? 1 : x[i];
   free(h);
   free(c);
   free(x);

@@ -14,10 +14,11 @@
 #include "gan/lead.h"
 #include "gan/trainers.h"
 
-enum { ADAMS_STEPS = 3000, BDF_STEPS = 30000, KRYLOV = 30 };
+enum { ADAMS_STEPS = 1000, BDF_STEPS = 30000, KRYLOV = 30 };
 
 /* Local errors add up over the steps: a tenth of what is asked for. 1e-14 is what rounding leaves. */
 static const double local_share = 0.1, least_tolerance = 1e-14;
+static const double first_step = 1e-7; /* of the fastest mode's time: what the order 1 of the start bears at these tolerances */
 
 typedef struct {
   const ntk_training *training;
@@ -29,6 +30,7 @@ typedef struct {
   bool known;
   double *product;
   double *tolerance; /* absolute, of each component */
+  double scale;      /* of time: until the fastest mode saturates */
   ntk_error *err;    /* that ends the integration */
 } weights;
 
@@ -123,8 +125,8 @@ static ntk_error *set_tolerances(weights *ode, double relative) {
     largest = fmax(largest, training->mass[j] * fabs(ntk_loss_term(ode->loss, j < training->fakes, 0).slope));
     fastest = fmax(fastest, training->mass[j] * fabs(ode->f[j]));
   }
-  double time = fastest > 0 ? fmin(training->time, 1 / fastest) : training->time;
-  for (size_t j = 0; j < ode->length; j++) ode->tolerance[j] = relative * fmax(largest * (j < ode->n ? time : 1), 1e-290);
+  ode->scale = fastest > 0 ? fmin(training->time, 1 / fastest) : training->time;
+  for (size_t j = 0; j < ode->length; j++) ode->tolerance[j] = relative * fmax(largest * (j < ode->n ? ode->scale : 1), 1e-290);
   return NULL;
 }
 
@@ -147,6 +149,7 @@ static int set_up(weights *ode, int method, double start, double relative, const
   int bad = CVodeSetErrHandlerFn(s->memory, be_silent, NULL) || CVodeInit(s->memory, right_side, start, s->state) ||
             CVodeSVtolerances(s->memory, relative, s->tolerance) || CVodeSetUserData(s->memory, ode) || CVodeSetStopTime(s->memory, end) ||
             CVodeSetMaxHnilWarns(s->memory, -1) || CVodeSetMaxNumSteps(s->memory, method == CV_ADAMS ? ADAMS_STEPS : BDF_STEPS);
+  if (!bad && start == 0) bad = CVodeSetInitStep(s->memory, first_step * ode->scale);
   if (bad) return bad;
   if (method == CV_ADAMS) return CVodeSetNonlinearSolver(s->memory, s->fixed_point);
   return CVodeSetLinearSolver(s->memory, s->gmres, NULL) || CVodeSetJacTimes(s->memory, jacobian_setup, jacobian_times);
@@ -194,7 +197,7 @@ static ntk_error *solve(ntk_lead *lead, void *context) {
   if (flag == CV_TOO_MUCH_WORK)
     return ntk_fail(NTK_E_NUMERIC, "the weights' equation was integrated to time %.6g of %.6g in %d steps, then given up as too stiff", time, end,
                     ADAMS_STEPS + BDF_STEPS);
-  return ntk_fail(NTK_E_NONFINITE, "the weights blow up at time %.6g of %.6g (CVODE %d)", time, end, flag);
+  return ntk_fail(NTK_E_NONFINITE, "the weights blow up, or move faster than rounding can follow, at time %.6g of %.6g (CVODE %d)", time, end, flag);
 }
 
 ntk_error *ntk_train_ode(const ntk_training *training, const ntk_loss *loss, double *w) {
