@@ -5,7 +5,7 @@ VERSION := 0.1.0
 
 # --- what a user may set --------------------------------------------------------------------------------------------------------
 settings := PREFIX BUILD MPICC MPIRUN PYTHON PKGCONFIG OPT WARN CPPFLAGS CFLAGS LDFLAGS \
-            HDF5_PC SCALAPACK_PC BLAS_PC YAML_PC XXHASH_PC ZLIB_PC ELPA_PC DEP_CFLAGS DEP_LIBS
+            HDF5_PC SCALAPACK_PC BLAS_PC YAML_PC XXHASH_PC ZLIB_PC ELPA_PC SUNDIALS_CFLAGS SUNDIALS_LIBS DEP_CFLAGS DEP_LIBS
 given    := $(foreach v,$(settings),$(if $(filter command environment,$(firstword $(origin $(v)))),$(v)))
 
 PREFIX    ?= /usr/local
@@ -29,13 +29,16 @@ XXHASH_PC    ?= $(call first-of,libxxhash)
 ZLIB_PC      ?= $(call first-of,zlib)
 ELPA_PC      ?= $(call first-of,elpa)
 PACKAGES     := $(HDF5_PC) $(SCALAPACK_PC) $(BLAS_PC) $(YAML_PC) $(XXHASH_PC) $(ZLIB_PC) $(ELPA_PC)
+# SUNDIALS comes without a pkg-config file. Its headers are those of the system unless SUNDIALS_CFLAGS says otherwise.
+SUNDIALS_CFLAGS ?=
+SUNDIALS_LIBS   ?= -lsundials_cvode -lsundials_nvecserial
 
 # Given by hand they replace what pkg-config says.
 hand_libs  := $(filter command environment file,$(firstword $(origin DEP_LIBS)))
 DEP_CFLAGS ?= $(foreach p,$(PACKAGES),$(shell $(PKGCONFIG) --cflags $(p) 2>/dev/null))
 DEP_LIBS   ?= $(foreach p,$(PACKAGES),$(shell $(PKGCONFIG) --libs $(p) 2>/dev/null))
 # As system headers, so that they give no warnings.
-DEP_CFLAGS := $(patsubst -I%,-isystem %,$(DEP_CFLAGS))
+DEP_CFLAGS := $(patsubst -I%,-isystem %,$(DEP_CFLAGS) $(SUNDIALS_CFLAGS))
 DEP_LIBS   := $(DEP_LIBS)
 
 # --- the build ------------------------------------------------------------------------------------------------------------------
@@ -44,7 +47,7 @@ defines := -D_GNU_SOURCE -DNTK_VERSION='"$(VERSION)"' $(if $(ELPA_PC),-DNTK_HAVE
 flags   := -std=c11 -fopenmp-simd -fno-math-errno $(OPT) $(WARN) -fvisibility=hidden
 compile  = $(MPICC) $(defines) -Iinclude -Isrc $(DEP_CFLAGS) $(flags) $(CPPFLAGS) $(CFLAGS)
 link     = $(MPICC) $(flags) $(CFLAGS) $(LDFLAGS)
-LIBS     = -lhdf5_hl $(DEP_LIBS) -lm -lpthread
+LIBS     = -lhdf5_hl $(DEP_LIBS) $(SUNDIALS_LIBS) -lm -lpthread
 
 sources  := $(sort $(wildcard src/*/*.c))
 headers  := $(sort $(wildcard include/ntkgan/*.h src/*/*.h src/*/*/*.h))
@@ -185,7 +188,7 @@ uninstall:
 # Link line of the installed library: pkg-config names where they were used, else the flags given by hand.
 $(BUILD)/ntkgan.pc: tools/ntkgan.pc.in always
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(if $(hand_libs),,$(strip $(PACKAGES)))|' \
-	  -e 's|@LIBS@|$(if $(hand_libs),$(DEP_LIBS))|' $< >$@
+	  -e 's|@LIBS@|$(if $(hand_libs),$(DEP_LIBS)) $(SUNDIALS_LIBS)|' $< >$@
 
 man: $(BUILD)/ntkgan.1
 $(BUILD)/ntkgan.1: $(BUILD)/ntkgan tools/make_man.py

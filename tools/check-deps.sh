@@ -17,6 +17,7 @@ ScaLAPACK|-|pdsyevd_|libscalapack-openmpi-dev|SCALAPACK_PC|scalapack
 libyaml|yaml.h|yaml_parser_initialize|libyaml-dev|YAML_PC|libyaml
 xxHash|xxhash.h|XXH3_128bits|libxxhash-dev|XXHASH_PC|xxhash
 zlib|zlib.h|gzopen|zlib1g-dev|ZLIB_PC|zlib
+SUNDIALS|cvode/cvode.h|CVodeCreate|libsundials-dev|SUNDIALS_LIBS|sundials
 Random123|Random123/philox.h|-|librandom123-dev|-|random123'
 [ -z "${ELPA:-}" ] || table="$table
 ELPA|elpa/elpa.h|elpa_init|libelpa-dev|ELPA_PC|elpa"
@@ -63,7 +64,11 @@ while IFS='|' read -r name header function package variable module; do
   [ "$function" != - ] || function=
   program "$header" "$function" && continue
   found=1
-  [ "$variable" != - ] && how="make $variable=NAME (its pkg-config name)" || how="make CPPFLAGS=-I... (its headers)"
+  case $variable in
+    -) how="make CPPFLAGS=-I... (its headers)" ;;
+    *_LIBS) how="make ${variable%_LIBS}_CFLAGS=-I... $variable='-L... -l...'" ;;
+    *) how="make $variable=NAME (its pkg-config name)" ;;
+  esac
   echo "  $name: Debian package $package; or a module ($module); or $how" >&2
   grep -m 1 -E 'error|undefined|cannot find' "$dir/log" | sed -e "s|$dir/||" -e 's/^/      /' >&2
 done <<TABLE

@@ -29,7 +29,7 @@ refuse() {
     echo "install: $1"
     [ -z "${absent:-}" ] || printf 'install: missing: %s\n' "$(echo $absent)"
     echo "install: ask an administrator for these Debian packages, or take the libraries from modules and name them to make:"
-    echo "install:   module load gcc openmpi hdf5 scalapack elpa libyaml openblas"
+    echo "install:   module load gcc openmpi hdf5 scalapack elpa libyaml openblas sundials"
     echo "install:   make MPICC=mpicc HDF5_PC=hdf5 BLAS_PC=openblas       (pkg-config names; \`make info\` shows what was found)"
     echo "install:   make DEP_CFLAGS='-I...' DEP_LIBS='-L... -l...'       (without pkg-config)"
   } >&2

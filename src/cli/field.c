@@ -14,6 +14,8 @@ static const ntk_key discriminator_keys[] = {
     {"time", NTK_T_NUMBER, NTK_KEY_REQUIRED, 0, 1e300, NULL, NULL, NULL, NULL, NULL, "training time"},
     {"tolerance", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1, NULL, NULL, NULL, "1e-12", NULL, "relative tolerance of iterative solvers"},
     {"normalization", NTK_T_WORD, 0, 0, 0, "measure|peer", NULL, NULL, "measure", NULL, "masses in the loss"},
+    {"momentum", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1, NULL, NULL, NULL, "null", NULL, "momentum of the heavy ball"},
+    {"ridge", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "0.0", NULL, "weight decay"},
     NTK_KEYS_END};
 
 /* The options as a checked `discriminator` section. */
@@ -93,15 +95,18 @@ static ntk_error *run(ntk_cli *cli) {
   return err;
 }
 
-static const ntk_option options[] = {{"network", 0, "SPEC", "'{type: mlp, depth: 3, activation: relu, bias_stddev: 1}' or @file.yaml"},
-                                     {"loss", 0, "LOSS", "ipm, lsgan, '{lsgan: {fake: -1, real: 1}}', ..."},
-                                     {"time", 0, "T", "training time of the discriminator"},
-                                     {"at", 0, "POINTS", "point file where f is evaluated"},
-                                     {"kernel", 0, "KIND", "ntk (default) or nngp"},
-                                     {"normalization", 0, "N", "measure (default) or peer"},
-                                     {"tolerance", 0, "TOL", "relative tolerance of iterative solvers (default 1e-12)"},
-                                     {"output", 'o', "OUT.h5", "file to write"},
-                                     {NULL, 0, NULL, NULL}};
+static const ntk_option options[] = {
+    {"network", 0, "SPEC", "'{type: mlp, depth: 3, activation: relu, bias_stddev: 1}' or @file.yaml"},
+    {"loss", 0, "LOSS", "ipm, vanilla, '{lsgan: {fake: -1, real: 1}}', '{fgan: {divergence: kl}}' ... (ntkgan list losses)"},
+    {"time", 0, "T", "training time of the discriminator"},
+    {"at", 0, "POINTS", "point file where f is evaluated"},
+    {"kernel", 0, "KIND", "ntk (default) or nngp"},
+    {"normalization", 0, "N", "measure (default) or peer"},
+    {"tolerance", 0, "TOL", "relative tolerance of iterative solvers (default 1e-12)"},
+    {"momentum", 0, "P", "heavy ball: dw/dt = v, dv/dt = g(K w) + (P - 1) v (default: none, dw/dt = g(K w))"},
+    {"ridge", 0, "R", "weight decay: dw/dt = g(K w) - R w (default 0)"},
+    {"output", 'o', "OUT.h5", "file to write"},
+    {NULL, 0, NULL, NULL}};
 
 const ntk_command ntk_command_field = {.name = "field",
                                        .arguments = "REAL FAKE --network SPEC --loss LOSS --time T --at POINTS -o OUT.h5",

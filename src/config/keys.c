@@ -17,6 +17,9 @@ static const ntk_key discriminator_keys[] = {
     {"time", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "1.0", NULL, "training time of the discriminator at each generator step"},
     {"normalization", NTK_T_WORD, 0, 0, 0, "measure|peer", NULL, NULL, "measure", NULL, "masses in the loss: those of the measure, or GAN(TK)2's"},
     {"tolerance", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1, NULL, NULL, NULL, "1e-12", NULL, "relative tolerance of iterative solvers"},
+    {"momentum", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1, NULL, NULL, NULL, "null", NULL,
+     "p of the heavy ball: dw/dt = v, dv/dt = g(K w) + (p - 1) v; null: dw/dt = g(K w)"},
+    {"ridge", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "0.0", NULL, "weight decay: dw/dt = g(K w) - ridge w, the loss plus ridge/2 |f|^2"},
     {"f0", NTK_T_WORD, 0, 0, 0, "zero", NULL, NULL, "zero", NULL, "discriminator before training"},
     NTK_KEYS_END,
 };

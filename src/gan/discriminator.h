@@ -13,7 +13,8 @@ typedef struct ntk_discriminator ntk_discriminator;
 
 /** From a checked `discriminator` section for points of R^dimension. `comm` is borrowed for the object's lifetime; `budget`: bytes a rank for
  *  stored matrices. Collective. */
-NTK_CHECKED ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *settings, size_t dimension, size_t budget, ntk_discriminator **out);
+NTK_CHECKED ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *settings, size_t dimension, size_t budget,
+                                                ntk_discriminator **out);
 void ntk_discriminator_free(ntk_discriminator **d);
 
 /** Trains from the initialisation for the settings' time. Collective; inputs replicated. NTK_E_NONFINITE, NTK_E_NUMERIC. */

@@ -1,11 +1,13 @@
 /** Losses as triples (l_fake, l_real; c) and what training with them for a time t gives.
  *
- *  f is high on real points. The discriminator minimises E_fake[l_fake(f)] + E_real[l_real(f)], the generator E_fake[c(f)]. With masses gamma_j and
- *  g_j = -gamma_j l'_j(f(z_j)) the weights of f = sum_j w_j k(., z_j) obey dw/dt = g(K w), w(0) = 0 (Franceschi et al., ICML 2022).
+ *  f is high on real points. The discriminator minimises E_fake[l_fake(f)] + E_real[l_real(f)] + ridge/2 |f|^2 (norm of the kernel's space), the
+ *  generator E_fake[c(f)]. With masses gamma_j and g_j = -gamma_j l'_j(f(z_j)) the weights of f = sum_j w_j k(., z_j) obey
+ *  dw/dt = g(K w) - ridge w, w(0) = 0 (Franceschi et al., ICML 2022), with heavy-ball momentum p: dw/dt = v, dv/dt = g(K w) - ridge w + (p - 1) v.
  */
 #ifndef NTK_GAN_LOSS_H
 #define NTK_GAN_LOSS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/comm.h"
@@ -20,31 +22,53 @@ typedef struct {
   const ntk_prepared *points; /* n */
   size_t n, fakes;
   const double *share; /* n: masses of the measures, each half sums to 1 */
-  const double *mass;  /* n: masses that enter the loss (the same, or 2/n each under the peer's normalization) */
+  const double *mass;  /* n: masses that enter the loss (the same, or entry->peer_mass/n each under the peer's normalization) */
   double time;
   double tolerance; /* relative, of iterative solvers */
-  size_t budget;    /* bytes a rank for a stored matrix */
+  double ridge;
+  bool heavy;     /* with momentum */
+  double damping; /* 1 - momentum, when heavy */
+  size_t budget;  /* bytes a rank for a stored matrix */
 } ntk_training;
 
-enum { NTK_LOSS_PARAMETERS = 4 };
+/** A function of f with its first two derivatives. */
+typedef struct {
+  double value, slope, curvature;
+} ntk_jet;
+
+typedef struct ntk_loss ntk_loss;
+typedef ntk_jet (*ntk_term)(const double *parameters, double f);
 
 typedef struct {
   ntk_choice choice;
+  ntk_term fake, real, objective; /* l_fake, l_real, c; what `create` may replace */
   /** Weights w (n, replicated) after time t from f0 = 0. Collective. */
-  ntk_error *(*train)(const ntk_training *training, const double *parameters, double *w);
-  /** c(f) and c'(f). */
-  void (*objective)(const double *parameters, double f, double *c, double *slope);
-  double products; /* kernel matrix products a training takes, about: for plans */
+  ntk_error *(*train)(const ntk_training *training, const ntk_loss *loss, double *w);
+  /** Reads parameters that are words; NULL: all are numbers. */
+  ntk_error *(*create)(const ntk_value *parameters, ntk_loss *loss);
+  double peer_mass;     /* a point's mass under the peer's normalization, times n */
+  bool momentum, ridge; /* whether they can be had */
+  double products;      /* kernel matrix products a training takes, about: for plans */
 } ntk_loss_entry;
 
-/** A chosen loss: table entry and parameter values in the order of its keys. */
-typedef struct {
-  const ntk_loss_entry *entry;
-  double parameters[NTK_LOSS_PARAMETERS];
-} ntk_loss;
+enum { NTK_LOSS_PARAMETERS = 4 };
 
-/** From a checked `loss` value. */
-NTK_CHECKED ntk_error *ntk_loss_create(const ntk_value *setting, ntk_loss *out);
+/** A chosen loss. */
+struct ntk_loss {
+  const ntk_loss_entry *entry;
+  ntk_term fake, real, objective;
+  double objective_sign;                  /* c = objective_sign * objective */
+  double parameters[NTK_LOSS_PARAMETERS]; /* numbers among the entry's keys, in their order */
+};
+
+/** From a checked `discriminator` section: its `loss`, with the `momentum` and `ridge` it has to go with. NTK_E_CONFIG when they do not. */
+NTK_CHECKED ntk_error *ntk_loss_create(const ntk_value *discriminator, ntk_loss *out);
+
+/** l'_j, l''_j of a fake or real point at f. */
+static inline ntk_jet ntk_loss_term(const ntk_loss *loss, bool fake, double f) { return (fake ? loss->fake : loss->real)(loss->parameters, f); }
+
+/** The generator's c(f), c'(f), c''(f). */
+ntk_jet ntk_loss_objective(const ntk_loss *loss, double f);
 
 /** Catalog kind "losses". */
 const ntk_choices *ntk_loss_choices(void);

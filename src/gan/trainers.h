@@ -4,13 +4,22 @@
 
 #include "gan/loss.h"
 
-/** f(., t) is linear in t: w = t (real masses; -fake masses), whatever the normalization. */
-NTK_CHECKED ntk_error *ntk_train_ipm(const ntk_training *training, const double *parameters, double *w);
-
-/** The same without the fake points' term. */
-NTK_CHECKED ntk_error *ntk_train_ipm_external(const ntk_training *training, const double *parameters, double *w);
+/** Losses linear in f: f(., t) is linear in t, w = t (real masses; -fake masses), whatever the normalization; ridge and momentum replace t. */
+NTK_CHECKED ntk_error *ntk_train_linear(const ntk_training *training, const ntk_loss *loss, double *w);
 
 /** Quadratic loss with labels parameters[0] (fake), parameters[1] (real). */
-NTK_CHECKED ntk_error *ntk_train_lsgan(const ntk_training *training, const double *parameters, double *w);
+NTK_CHECKED ntk_error *ntk_train_lsgan(const ntk_training *training, const ntk_loss *loss, double *w);
+
+/** The scalar logistic solution for each eigenvalue. */
+NTK_CHECKED ntk_error *ntk_train_vanilla_closed_form(const ntk_training *training, const ntk_loss *loss, double *w);
+
+/** Any smooth loss: dw/dt = g(K w) integrated with CVODE. */
+NTK_CHECKED ntk_error *ntk_train_ode(const ntk_training *training, const ntk_loss *loss, double *w);
+
+/** Hinge loss, exactly, from event to event. */
+NTK_CHECKED ntk_error *ntk_train_hinge(const ntk_training *training, const ntk_loss *loss, double *w);
+
+/** y(t) of dy/dt = 1 - rate y, or with momentum of y'' + damping y' = 1 - rate y; y(0) = y'(0) = 0, rate >= 0. To rounding for all arguments. */
+double ntk_response(const ntk_training *training, double rate);
 
 #endif

@@ -32,7 +32,7 @@ static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
   z->gradient_cost = ntk_kernel_cost(kernel, 1);
   ntk_kernel_free(&kernel);
   ntk_loss loss;
-  NTK_TRY(ntk_loss_create(ntk_value_get(discriminator, "loss"), &loss));
+  NTK_TRY(ntk_loss_create(discriminator, &loss));
   z->products = loss.entry->products;
   return NULL;
 }
@@ -66,7 +66,7 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   const ntk_value *metrics = ntk_value_find(settings, "record.metrics");
   for (size_t i = 0; i < ntk_value_count(metrics); i++)
     record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8) ? n * m * sinkhorn_seconds
-                                                                                  : total * total * z.value_cost * entry_seconds;
+                                                                                   : total * total * z.value_cost * entry_seconds;
   out->seconds = z.iterations * step + z.records * record + z.spectra * pow(total, 3) * eigen_seconds;
   bool trajectory = ntk_get_bool(settings, "record.trajectory");
   double positions = trajectory ? z.records * n * (double)z.d * sizeof(double) : 0;

@@ -1,5 +1,6 @@
 #include <mpi.h>
 #include <stdio.h>
+#include <sundials/sundials_version.h>
 #include <xxhash.h>
 #include <yaml.h>
 
@@ -42,6 +43,7 @@ void ntk_run_provenance(void (*add)(void *context, const char *name, const char 
   add(context, "libyaml", yaml_get_version_string());
   snprintf(text, sizeof text, "%u", XXH_versionNumber());
   add(context, "xxhash", text);
+  if (!SUNDIALSGetVersion(text, (int)sizeof text)) add(context, "sundials", text);
   add(context, "blas", openblas_get_config ? openblas_get_config() : "not OpenBLAS");
   add(context, "blas_core", openblas_get_corename ? openblas_get_corename() : "unknown");
   add(context, "eigensolver", ntk_gram_solver());

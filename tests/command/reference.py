@@ -4,6 +4,7 @@ PLAIN = {"relu", "abs", "sigmoid_like", "gelu", "identity", "sign"}
 SERIES = {"tanh", "sigmoid", "softplus"}  # `quad_degree` is the reference library's rule, not the function's
 WITH = {"leaky_relu": {"alpha": "slope"}, "polynomial": {"coef": "coefficients"}}
 WITH |= {name: {} for name in ("ab_relu", "erf", "sin", "cos", "rbf", "arbf", "exp", "gaussian", "hermite", "monomial", "rectified_monomial")}
+SHAPES = {"mlp": {"depth": "depth"}, "resnet": {"blocks": "depth", "block_depth": "block_depth"}}
 
 
 def activation_of(entry):
@@ -18,13 +19,13 @@ def activation_of(entry):
 
 
 def network_of(arch):
-    """The `network` value of a reference architecture, or None when it is not of the mlp family."""
+    """The `network` value of a reference architecture, or None when the program has none such."""
     activations = [activation_of(entry) for entry in arch.get("activations", [])]
-    if arch["type"] != "mlp" or None in activations:
+    if arch["type"] not in SHAPES or None in activations:
         return None
     network = {
-        "type": "mlp",
-        "depth": arch["depth"],
+        "type": arch["type"],
+        **{ours: arch[theirs] for ours, theirs in SHAPES[arch["type"]].items()},
         "activation": activations if len(activations) > 1 else activations[0],
         "weight_stddev": arch["W_std"],
         "bias_stddev": arch["b_std"],
@@ -33,6 +34,9 @@ def network_of(arch):
         "layer_norm": arch["layer_norm"],
         "input_transform": arch["input_transform"],
     }
+    if arch["type"] == "resnet":
+        if network.pop("layer_norm"):
+            return None
     if arch["parameterization"] == "standard":
         network["width"] = arch["width"]
     return network

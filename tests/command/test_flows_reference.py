@@ -9,7 +9,13 @@ import yaml
 from reference import network_of
 from support import DATA, ntkgan
 
-LOSSES = {"inf_ipm": "ipm", "inf_ipm_external": "ipm_external", "inf_lsgan": "lsgan"}
+LOSSES = {
+    "inf_ipm": "ipm",
+    "inf_ipm_external": "ipm_external",
+    "inf_lsgan": "lsgan",
+    "inf_vanilla": "vanilla_closed_form",
+    "inf_vanilla_ode": "vanilla",
+}
 FILE = DATA / "flows.h5"
 
 
@@ -19,15 +25,14 @@ def specs():
 
 
 def usable(spec):
-    return spec["loss"] in LOSSES and spec["momentum"] is None and network_of(spec["arch"]) is not None
+    return spec["loss"] in LOSSES and network_of(spec["arch"]) is not None
 
 
 CASES = {name: spec for name, spec in specs().items() if usable(spec)}
 
 
 def test_no_case_is_dropped_silently():
-    by_loss = [spec["loss"] for spec in CASES.values()]
-    assert by_loss.count("inf_ipm") >= 15 and by_loss.count("inf_lsgan") >= 17 and "inf_ipm_external" in by_loss
+    assert CASES.keys() == specs().keys() and len(CASES) == 50
 
 
 QUICK = {"ipm_relu_d2", "ipm_sigmoid_d2_big", "ipmext_rbf_d2", "lsgan_relu_d2_n48_m80", "lsgan_relu_erf_d2"}  # of `make check`; `make test` runs all
@@ -56,6 +61,7 @@ def study_of(spec, folder):
             "loss": LOSSES[spec["loss"]],
             "time": spec["time"],
             "normalization": "peer",
+            "momentum": spec["momentum"],
         },
         "train": {"iterations": 100, "step": spec["eta"]},
         "record": {"at": [0, 1, 2, 10, 100], "trajectory": True, "metrics": []},
@@ -81,18 +87,19 @@ def test_trajectory(case):
 
 
 def test_discriminator(case):
-    """f and grad f at the query points, trained on (x0, y): relative 1e-10 of the largest."""
+    """f and grad f at the query points, trained on (x0, y): relative 1e-10 of the largest, 1e-9 where the reference integrates an equation."""
     spec, data, folder = case
     network = yaml.safe_dump(network_of(spec["arch"]), default_flow_style=True)
     ntkgan(
         "field", folder / "real.npy", folder / "fake.npy", "--network", network, "--loss", LOSSES[spec["loss"]], "--time", spec["time"],
-        "--kernel", spec["arch"]["kernel"], "--normalization", "peer", "--at", folder / "at.npy", "-o", folder / "field.h5",
+        "--kernel", spec["arch"]["kernel"], "--normalization", "peer", "--momentum", "null" if spec["momentum"] is None else spec["momentum"], "--at", folder / "at.npy", "-o", folder / "field.h5",
     )  # fmt: skip
     with h5py.File(folder / "field.h5") as file:
         value, gradient = file["value"][...], file["gradient"][...]
-    assert np.abs(value - data["f_0"]).max() <= 1e-10 * np.abs(data["f_0"]).max()
+    relative = 1e-9 if spec["loss"] == "inf_vanilla_ode" else 1e-10
+    assert np.abs(value - data["f_0"]).max() <= relative * np.abs(data["f_0"]).max()
     # At 5e-4 from a centre with a cusp the reference itself is off by 7e-11 (lsgan_relu_d1_overlap; 50 digits give ours to 1e-15).
     distance = np.abs(data["q"][:, None, :] - np.vstack([data["x0"], data["y"]])).max(2)
     near = ((distance > 0) & (distance < 1e-3)).any(1)
-    allowed = np.where(near, 1e-9, 1e-10) * np.abs(data["grad_f_0"]).max()
+    allowed = np.where(near, 1e-9, relative) * np.abs(data["grad_f_0"]).max()
     assert (np.abs(gradient - data["grad_f_0"]).max(1) <= allowed).all()
