@@ -16,4 +16,5 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .sum = NTK_TILE(ntk_sum),
     .dot = NTK_TILE(ntk_reduce_dot),
     .reduce = NTK_TILE(ntk_reduce_gradient),
+    .image = &NTK_TILE(ntk_image),
 };

@@ -94,6 +94,7 @@ typedef struct {
   const ntk_pass_function *norm, *sum;
   double (*dot)(size_t groups, const double *a, const double *b);
   double (*reduce)(const ntk_reduction *reduction);
+  const struct ntk_image_engine *image; /* tile/image.h */
 } ntk_engine;
 
 /** Name of a symbol of this instruction set's build. */

@@ -20,6 +20,7 @@ extern const ntk_pass_function NTK_TILE(ntk_layer_gelu)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_sin)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_rbf)[NTK_MODES];
 
+extern const struct ntk_image_engine NTK_TILE(ntk_image);
 extern const ntk_engine NTK_TILE(ntk_engine);
 
 #endif
