@@ -26,8 +26,16 @@ static void take_window(const ntk_image_run *run, const ntk_image_op *op, const 
   window.in = from->beta, window.out = to->beta;
   if (run->ntk) window.other = to->tau, window.factor = op->dense.nngp_factor * op->share;
   run->kernel->engine->image->spread(&window);
-  if (!run->ntk || !op->from) return;
-  window.in = from->tau, window.out = to->tau, window.other = NULL;
+  if (!run->ntk) return;
+  window.other = NULL;
+  if (!below->displaced) { /* along q at fixed delta r moves by half */
+    window.share = 0.5 * op->dense.nngp_factor * op->share;
+    window.in = run->w->alpha[op->from], window.out = to->tau;
+    run->kernel->engine->image->spread(&window);
+  }
+  if (!op->from) return;
+  window.share = op->dense.weight * op->share;
+  window.in = from->tau, window.out = to->tau;
   run->kernel->engine->image->spread(&window);
 }
 
