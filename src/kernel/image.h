@@ -7,7 +7,7 @@
 
 /** Bytes of a workspace's fields; it has as many lanes (column images at a time) as fit, and at least one group. The larger part should stay in
  *  the second-level cache. */
-enum { NTK_IMAGE_BUDGET = 4 << 20, NTK_IMAGE_LANES = 64 };
+enum { NTK_IMAGE_BUDGET = 8 << 20, NTK_IMAGE_LANES = 64 };
 
 /** Fields of one value in one segment: forward r, delta, T, then the adjoints of r and T; [position][lane]. */
 typedef struct {
@@ -25,6 +25,7 @@ struct ntk_image_workspace {
   double *scratch;
   double *in, *out; /* blocks of a pass; `in` has unit tangents */
   int *taps[2];
+  double *row;                 /* the row image's tables, side by side */
   double *diagonals, **q, **t; /* of one image: its variance and T at each position, of values */
   ntk_prepared view;           /* one image in every lane: for its pairs of positions with itself */
 };

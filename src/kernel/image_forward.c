@@ -81,9 +81,10 @@ static const double *table(const ntk_prepared *points, const ntk_image_stage *st
 
 static ntk_variance row_variance(const ntk_image_run *run, size_t stage, size_t position) {
   const ntk_image_stage *s = &run->program->stages[stage];
-  double third = table(run->x, s, 2, position)[run->row];
-  return (ntk_variance){.q = table(run->x, s, 0, position)[run->row],
-                        .root = table(run->x, s, 1, position)[run->row],
+  const double *tables = run->w->row + s->offset + position;
+  double third = tables[2 * s->positions];
+  return (ntk_variance){.q = tables[0],
+                        .root = tables[s->positions],
                         .inverse = third, /* in front; behind, it is the slope */
                         .slope = third};
 }

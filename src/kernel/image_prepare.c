@@ -21,8 +21,7 @@ void ntk_image_fill_view(const ntk_image_run *run, size_t i) {
     view->inputs[a] = run->x->inputs[i * d + a];
     broadcast(run->w->lanes, view->inputs[a], view->columns + a * view->stride);
   }
-  for (size_t t = 0; t < run->program->tables; t++)
-    broadcast(run->w->lanes, run->x->variances[t * run->x->stride + i], view->variances + t * view->stride);
+  for (size_t t = 0; t < run->program->tables; t++) broadcast(run->w->lanes, run->w->row[t], view->variances + t * view->stride);
 }
 
 /* The tables of a point while they are made: its own in the prepared points, and (for pooling layers) the view's. */
@@ -36,6 +35,7 @@ static void put(const point_tables *tables, const ntk_image_stage *stage, size_t
   size_t at = stage->offset + field * stage->positions + position;
   const ntk_prepared *view = &tables->run->w->view;
   tables->points->variances[at * tables->points->stride + tables->i] = value;
+  tables->run->w->row[at] = value;
   if (tables->run->program->has_pool) broadcast(NTK_LANES, value, view->variances + at * view->stride);
 }
 

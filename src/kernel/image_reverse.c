@@ -211,9 +211,8 @@ static void diagonal_op(const ntk_image_run *run, size_t value) {
     engine->add(positions, lanes, run->groups, 1, alpha[value], alpha[op->other]);
   } else {
     const ntk_image_stage *stage = &run->program->stages[op->after];
-    const double *slopes = run->x->variances + (stage->offset + 2 * stage->positions) * run->x->stride + run->row;
-    for (size_t a = 0; a < positions; a++)
-      engine->add(1, lanes, run->groups, slopes[a * run->x->stride], alpha[value] + a * lanes, alpha[op->from] + a * lanes);
+    const double *slopes = run->w->row + stage->offset + 2 * stage->positions;
+    for (size_t a = 0; a < positions; a++) engine->add(1, lanes, run->groups, slopes[a], alpha[value] + a * lanes, alpha[op->from] + a * lanes);
   }
 }
 

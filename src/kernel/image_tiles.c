@@ -12,9 +12,14 @@ static ntk_image_run start(const ntk_kernel *kernel, ntk_workspace *workspace, c
       .kernel = kernel, .program = kernel->image, .w = workspace->image, .x = tile->x, .z = tile->z, .ntk = kernel->mode & NTK_MODE_NTK};
 }
 
-/* The output of columns [j, j + count) of the tile. */
-static const double *evaluate(ntk_image_run *run, const ntk_tile *tile, size_t i, size_t j, size_t count) {
-  run->row = tile->row + i;
+static void choose_row(ntk_image_run *run, size_t row) {
+  const double *tables = run->x->variances + row;
+  run->row = row;
+  for (size_t t = 0; t < run->program->tables; t++) run->w->row[t] = tables[t * run->x->stride];
+}
+
+/* The output of the row and columns [j, j + count) of the tile. */
+static const double *evaluate(ntk_image_run *run, const ntk_tile *tile, size_t j, size_t count) {
   run->column = tile->column + j;
   run->groups = (count + NTK_LANES - 1) / NTK_LANES;
   ntk_image_forward(run, 0, NONE);
@@ -24,11 +29,14 @@ static const double *evaluate(ntk_image_run *run, const ntk_tile *tile, size_t i
 
 static void values(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld) {
   ntk_image_run run = start(kernel, workspace, tile);
-  for (size_t i = 0; i < tile->rows; i++)
-    for (size_t j = 0; j < tile->columns; j += run.w->lanes) {
-      size_t count = smaller(run.w->lanes, tile->columns - j);
-      memcpy(out + i * ld + j, evaluate(&run, tile, i, j, count), count * sizeof *out);
+  /* Blocks outermost: the columns' tables are larger than a row's. */
+  for (size_t j = 0; j < tile->columns; j += run.w->lanes) {
+    size_t count = smaller(run.w->lanes, tile->columns - j);
+    for (size_t i = 0; i < tile->rows; i++) {
+      choose_row(&run, tile->row + i);
+      memcpy(out + i * ld + j, evaluate(&run, tile, j, count), count * sizeof *out);
     }
+  }
 }
 
 static void clear(const ntk_image_run *run) {
@@ -55,16 +63,18 @@ static void gradients(const ntk_kernel *kernel, ntk_workspace *workspace, const 
   ntk_image_run run = start(kernel, workspace, tile);
   size_t d = kernel->dimension, lanes = run.w->lanes;
   const double one = 1;
-  for (size_t i = 0; i < tile->rows; i++)
+  for (size_t i = 0; i < tile->rows; i++) {
+    choose_row(&run, tile->row + i);
     for (size_t j = 0; j < tile->columns; j += lanes) {
       size_t count = smaller(lanes, tile->columns - j);
-      evaluate(&run, tile, i, j, count);
+      evaluate(&run, tile, j, count);
       clear(&run);
       reverse(&run, &one, 0, count);
       ntk_image_reverse_diagonal(&run);
       for (size_t k = 0; k < count; k++)
         for (size_t a = 0; a < d; a++) out[(i * ld + j + k) * d + a] = factor_of(&run, a) * run.w->gradient[a * lanes + k];
     }
+  }
 }
 
 /* The sum over lanes is linear in alpha: one group is enough from there on. */
@@ -93,10 +103,11 @@ static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_
                   double *gradient) {
   ntk_image_run run = start(kernel, workspace, tile);
   for (size_t i = 0; i < tile->rows; i++) {
+    choose_row(&run, tile->row + i);
     if (gradient) clear(&run);
     for (size_t j = 0; j < tile->columns; j += run.w->lanes) {
       size_t count = smaller(run.w->lanes, tile->columns - j);
-      const double *k = evaluate(&run, tile, i, j, count);
+      const double *k = evaluate(&run, tile, j, count);
       for (size_t b = 0; value && b < c; b++)
         for (size_t l = 0; l < count; l++) value[i * c + b] += k[l] * w[(j + l) * c + b];
       if (gradient) reverse(&run, w + j * c, c, count);

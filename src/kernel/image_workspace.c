@@ -74,6 +74,7 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_image_workspace *w) {
   NTK_TRY(NTK_NEW((size_t)NTK_STATES * NTK_BLOCK, &w->out));
   for (size_t j = 0; j < NTK_BLOCK; j++) w->in[NTK_R_B * NTK_BLOCK + j] = 1;
   for (size_t i = 0; i < 2; i++) NTK_TRY(NTK_NEW(most * (program->most_taps + 1), &w->taps[i]));
+  NTK_TRY(NTK_NEW(program->tables, &w->row));
   NTK_TRY(NTK_NEW(values, &w->q));
   NTK_TRY(NTK_NEW(values, &w->t));
   NTK_TRY(NTK_NEW(2 * all_positions(program), &w->diagonals));
@@ -100,6 +101,7 @@ void ntk_image_workspace_free(ntk_image_workspace **workspace) {
   free(w->memory);
   free(w->slots);
   free(w->alpha);
+  free(w->row);
   free(w->in);
   free(w->out);
   free(w->taps[0]);

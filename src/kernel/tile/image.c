@@ -1,6 +1,5 @@
 #include "kernel/tile/image.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -11,18 +10,22 @@
 #define ROUNDING 4e-15
 
 static void pixels(const ntk_image_pixels *p) {
-  const size_t count = p->groups * NTK_LANES;
   const double share = 1 / (double)p->channels;
-  double *r = p->r, *delta = p->delta;
-  memset(r, 0, count * sizeof *r);
-  memset(delta, 0, count * sizeof *delta);
-  for (size_t c = 0; c < p->channels; c++) {
-    const double *z = p->z + c * p->stride, x = p->x[c];
+  for (size_t j = 0; j < p->groups * NTK_LANES; j += NTK_LANES) {
+    double r[NTK_LANES] = {0}, delta[NTK_LANES] = {0};
+    for (size_t c = 0; c < p->channels; c++) {
+      const double *z = p->z + c * p->stride + j, x = p->x[c];
 #pragma omp simd
-    for (size_t j = 0; j < count; j++) {
-      double difference = x - z[j];
-      r[j] += share * x * z[j];
-      delta[j] += share * difference * difference;
+      for (size_t l = 0; l < NTK_LANES; l++) {
+        double difference = x - z[l];
+        r[l] += x * z[l];
+        delta[l] += difference * difference;
+      }
+    }
+#pragma omp simd
+    for (size_t l = 0; l < NTK_LANES; l++) {
+      p->r[j + l] = share * r[l];
+      p->delta[j + l] = share * delta[l];
     }
   }
 }
@@ -124,7 +127,7 @@ static void state(const ntk_image_state *s) {
   for (size_t j = 0; j < count; j++) {
     double p = q - column_q[j], sum = q + column_q[j], roots = root + column_root[j], most = roots * roots;
     double d = given ? delta[j] : sum - 2 * r[j];
-    double least = p * p / ntk_larger(most, DBL_MIN);
+    double gap = root - column_root[j], least = gap * gap;
     d = !given && d < ROUNDING * sum ? 0 : d;
     double below = d - least, above = most - d;
     below = below > ROUNDING * d ? below : 0;

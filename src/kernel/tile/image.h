@@ -1,7 +1,7 @@
 /** Loops over fields: arrays [position][lane], a lane being a column image. Positions are those of one displacement class (src/kernel/image_program.h).
  *
  *  The state of a pair of positions is r, delta and T as in engine.h; S2 and p follow from delta and the variances:
- *  4 S2 = (delta - e)(E - delta), e = p^2/E, E = (sqrt(q) + sqrt(s))^2.
+ *  4 S2 = (delta - (sqrt(q) - sqrt(s))^2) ((sqrt(q) + sqrt(s))^2 - delta).
  *  Adjoints: beta of r (q fixed), tau of T, alpha of q (delta fixed, where the two positions are one).
  */
 #ifndef NTK_KERNEL_TILE_IMAGE_H
