@@ -32,8 +32,8 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
     NTK_TRY(NTK_NEW(n * d, &p->inputs));
     NTK_TRY(NTK_NEW(n * d, &p->factors));
   }
-  if (d <= NTK_DIRECT_DIMENSION) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
-  NTK_TRY(NTK_NEW(kernel->program.stages * NTK_V_FIELDS * p->stride, &p->variances));
+  if (d <= NTK_DIRECT_DIMENSION || kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
+  NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
   p->operations = kernel->program.count;
   NTK_TRY(NTK_NEW(p->operations, &p->features));
   return NTK_NEW(n, &p->diagonal);
@@ -46,19 +46,31 @@ static void transform_point(const ntk_transform *transform, size_t d, const doub
   }
 }
 
+static double squared_norm(const ntk_prepared *p, size_t i) {
+  const double *input = p->inputs + i * p->dimension;
+  double norm = 0;
+  for (size_t a = 0; a < p->dimension; a++) norm += input[a] * input[a];
+  return norm;
+}
+
+ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *p) {
+  for (size_t i = 0; i < p->count; i++)
+    p->diagonal[i] = ntk_point_recursion(kernel, squared_norm(p, i) / (double)p->dimension, p->variances + i, p->stride);
+  return NULL;
+}
+
 static ntk_error *fill(const ntk_kernel *kernel, const double *x, ntk_prepared *p) {
   size_t d = p->dimension;
   for (size_t i = 0; i < p->count; i++) {
     NTK_TRY(check_point(kernel->transform, i, d, x + i * d));
     memcpy(p->points + i * d, x + i * d, d * sizeof *x);
     if (kernel->transform) transform_point(kernel->transform, d, x + i * d, p->inputs + i * d, p->factors + i * d);
-    const double *input = p->inputs + i * d;
-    double norm = 0;
-    for (size_t a = 0; a < d; a++) norm += input[a] * input[a];
-    for (size_t a = 0; p->columns && a < d; a++) p->columns[a * p->stride + i] = input[a];
-    p->diagonal[i] = ntk_point_recursion(kernel, norm / (double)d, p->variances + i, p->stride);
-    if (!isfinite(p->diagonal[i]))
-      return ntk_fail(NTK_E_NONFINITE, "kernel of point %zu with itself is %g (squared norm %g)", i, p->diagonal[i], norm);
+    for (size_t a = 0; p->columns && a < d; a++) p->columns[a * p->stride + i] = p->inputs[i * d + a];
+  }
+  NTK_TRY(kernel->evaluator->prepare(kernel, p));
+  for (size_t i = 0; i < p->count; i++) {
+    if (isfinite(p->diagonal[i])) continue;
+    return ntk_fail(NTK_E_NONFINITE, "kernel of point %zu with itself is %g (squared norm %g)", i, p->diagonal[i], squared_norm(p, i));
   }
   return NULL;
 }
@@ -91,7 +103,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   NTK_TRY_OUT(allocate(kernel, p));
   NTK_TRY_OUT(fill(kernel, x, p));
   NTK_TRY_OUT(fill_features(kernel, p));
-  pad(p->variances, kernel->program.stages * NTK_V_FIELDS, n, p->stride);
+  pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
   *out = p;
   p = NULL;

@@ -40,3 +40,41 @@ def network_of(arch):
     if arch["parameterization"] == "standard":
         network["width"] = arch["width"]
     return network
+
+
+def layer_of(entry):
+    """A layer in interface words, or None."""
+    kind = entry["op"]
+    if kind in ("dense", "conv"):
+        layer = {"weight_stddev": entry["W_std"], "bias_stddev": entry["b_std"], "parameterization": entry["parameterization"]}
+        layer["width"] = entry["out" if kind == "dense" else "out_channels"]
+        if kind == "conv":
+            layer.update(size=entry["filter"], stride=entry["strides"], padding=entry["padding"].lower())
+        return {kind: layer}
+    if kind == "act":
+        activation = activation_of({key: value for key, value in entry.items() if key != "op"})
+        return {"activation": activation} if activation else None
+    if kind == "avg_pool":
+        return {"average_pool": {"size": entry["window"], "stride": entry["strides"], "padding": entry["padding"].lower()}}
+    if kind == "sum":
+        branches = [layers_of(branch) for branch in entry["branches"]]
+        return None if None in branches else {"parallel": branches}
+    return {"flatten": "flatten", "global_avg_pool": "global_average_pool", "layer_norm": "layer_norm"}[kind]
+
+
+def layers_of(entries):
+    layers = [layer_of(entry) for entry in entries]
+    return None if None in layers else layers
+
+
+def image_of(spec):
+    return dict(zip(("height", "width", "channels"), spec["input_shape"]))
+
+
+def spelled_out(spec):
+    """The network of a reference case, layer by layer, or None."""
+    layers = layers_of(spec["layers"])
+    network = {"type": "layers", "layers": layers, "input_transform": spec["input_transform"]}
+    if len(spec["input_shape"]) == 3:
+        network["image"] = image_of(spec)
+    return network if layers else None

@@ -25,4 +25,5 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .dot = NTK_TILE(ntk_reduce_dot),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .features = NTK_TILE(ntk_series_features),
+    .image = &NTK_TILE(ntk_image),
 };

@@ -29,6 +29,7 @@ extern const ntk_pass_function NTK_TILE(ntk_layer_rectified_cube)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_elu)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_series)[NTK_MODES];
 
+extern const struct ntk_image_engine NTK_TILE(ntk_image);
 extern const ntk_engine NTK_TILE(ntk_engine);
 
 #endif
