@@ -63,10 +63,11 @@ ntk_image_window ntk_image_window_of(const ntk_image_run *run, const ntk_image_o
 typedef void (*ntk_image_below)(const ntk_image_run *run, void *context, const long shift[2]);
 void ntk_image_each_below(const ntk_image_run *run, const ntk_image_op *op, const long shift[2], ntk_image_below use, void *context);
 
-/** State of element i of a pointwise operation into w->in; returns the positions of the pair. */
+/** A pair of positions of a field: the row image's, the column images', and its place among the elements. */
 typedef struct {
   size_t row, column, element;
 } ntk_image_pair;
+/** The pass of a pointwise operation on one pair, its state loaded from `from` into w->in. */
 ntk_pass ntk_image_load(const ntk_image_run *run, const ntk_image_op *op, const ntk_image_slot *from, ntk_image_pair pair);
 /** Calls `use` for every pair of positions of the classes. */
 typedef void (*ntk_image_use)(const ntk_image_run *run, void *context, ntk_image_pair pair);

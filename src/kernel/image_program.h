@@ -71,7 +71,7 @@ typedef struct {
   bool *used; /* of values: reaches the output */
   bool torus; /* displacements are counted around the image */
   bool has_pool;
-  size_t most_taps, most_classes; /* of one axis */
+  size_t most_taps; /* of one axis */
 } ntk_image_program;
 
 NTK_CHECKED ntk_error *ntk_image_start(ntk_image_program *program, size_t height, size_t width, size_t channels);
@@ -100,7 +100,8 @@ ntk_class ntk_class_make(bool torus, size_t extent, long shift);
 long ntk_class_partner(const ntk_class *class, long position);
 /** Displacement in front of an operation whose result has displacement `shift`. */
 long ntk_class_below(bool torus, const ntk_axis *axis, long shift);
-/** taps[i*size + t]: which element of `in` tap t of element i of `out` reads, or -1. Pooling reads it when the partner lies in the partner's window. */
+/** taps[i*size + t]: which element of `in` tap t of element i of `out` reads, or -1. Pooling reads it when the partner lies in the partner's
+ *  window. */
 void ntk_class_taps(const ntk_axis *axis, bool pool, const ntk_class *out, const ntk_class *in, int *taps);
 
 #endif

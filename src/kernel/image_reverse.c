@@ -72,7 +72,7 @@ static void take_pointwise(const ntk_image_run *run, void *context, ntk_image_pa
 typedef struct {
   const ntk_image_op *op;
   const ntk_image_classes *above;
-  const double *beta, *tau;
+  double *beta, *tau; /* of the result */
 } pool_context;
 
 /* The root's adjoint of one class below a pooling layer. */
@@ -83,11 +83,11 @@ static void seed_class(const ntk_image_run *run, const pool_context *c, const lo
   size_t bytes = below.positions * run->w->lanes * sizeof(double);
   window.share = c->op->share;
   memset(root->beta, 0, bytes);
-  window.in = root->beta, window.out = (double *)(uintptr_t)c->beta;
+  window.in = root->beta, window.out = c->beta;
   run->kernel->engine->image->spread(&window);
   if (!run->ntk) return;
   memset(root->tau, 0, bytes);
-  window.in = root->tau, window.out = (double *)(uintptr_t)c->tau;
+  window.in = root->tau, window.out = c->tau;
   run->kernel->engine->image->spread(&window);
 }
 
