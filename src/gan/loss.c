@@ -107,7 +107,7 @@ static const ntk_loss_entry losses[] = {
      false,
      false,
      30},
-    {{"hinge", NULL, "l_fake = max(0, 1 + f), l_real = max(0, 1 - f); c = -f (f_paper = -f)",
+    {{"hinge", NULL, "l_fake = max(0, 1 + f), l_real = max(0, 1 - f); c = -f (f_paper = f)",
       "f is piecewise linear in time: exact steps from one point's margin to the next, points may slide along theirs",
       "Lim, Ye 2017; Miyato et al. 2018", NULL},
      ntk_term_hinge_fake,
