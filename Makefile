@@ -44,7 +44,7 @@ DEP_LIBS   := $(DEP_LIBS)
 # --- the build ------------------------------------------------------------------------------------------------------------------
 # CPPFLAGS, CFLAGS and LDFLAGS are the user's and come last, so giving them takes nothing away.
 defines := -D_GNU_SOURCE -DNTK_VERSION='"$(VERSION)"' $(if $(ELPA_PC),-DNTK_HAVE_ELPA)
-flags   := -std=c11 -fopenmp-simd $(OPT) $(WARN) -fvisibility=hidden
+flags   := -std=c11 -fopenmp-simd -fno-math-errno $(OPT) $(WARN) -fvisibility=hidden
 compile  = $(MPICC) $(defines) -Iinclude -Isrc $(DEP_CFLAGS) $(flags) $(CPPFLAGS) $(CFLAGS)
 link     = $(MPICC) $(flags) $(CFLAGS) $(LDFLAGS)
 LIBS     = -lhdf5_hl $(DEP_LIBS) $(SUNDIALS_LIBS) -lm -lpthread
@@ -93,6 +93,10 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libntkgan.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(compile) -Itests $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libntkgan.a $(LIBS) -lcmocka
 
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libntkgan.a $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(compile) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libntkgan.a $(LIBS)
+
 # Which instruction sets the tile loops were built for; the dispatcher (src/kernel) must know.
 $(BUILD)/obj/kernel/isa.o: private defines += $(foreach i,$(isas),-DNTK_ISA_$(i))
 
@@ -135,9 +139,11 @@ check:
 	$(again) all units
 	@$(PYTHON) tests/run --build $(BUILD) --mpirun '$(MPIRUN)' --fast
 
+benches := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 bench:
 	@tools/install.sh build tools
-	$(again) all
+	$(again) all $(benches)
+	@for program in $(benches); do echo "$$program"; OPENBLAS_NUM_THREADS=1 $$program || exit 1; done
 	@NTKGAN='$(BUILD)/ntkgan' $(PYTHON) tools/bench.py
 
 lint:
@@ -148,8 +154,12 @@ sanitize:
 	@tools/install.sh build test tools lint
 	$(again) -f tools/lint.mk sanitize-all
 
+fuzz:
+	@tools/install.sh build lint
+	$(again) -f tools/lint.mk fuzz-all
+
 format:
-	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.h)
+	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/fuzz/*.c)
 
 units: $(programs)
 
@@ -212,7 +222,7 @@ help:
 	@echo 'make              build $(BUILD)/ntkgan (installs nothing)'
 	@echo 'make demo         install what is missing, build, run jobs/eight-gaussians.yaml, draw'
 	@echo 'make test         install what is missing, build, run every test; check: the fast ones'
-	@echo 'make bench        time the main operations; lint, sanitize: static and run-time checks of the source'
+	@echo 'make bench        time the main operations; lint, sanitize, fuzz: static and run-time checks'
 	@echo 'make lib          $(BUILD)/libntkgan.a; man: $(BUILD)/ntkgan.1; dist: a release archive'
 	@echo 'make install      to PREFIX=$(PREFIX) (DESTDIR= in front); uninstall'
 	@echo 'make configure    keep settings in config.mk: make configure MPICC=mpicc HDF5_PC=hdf5'
@@ -221,7 +231,7 @@ help:
 	@echo 'Settings: $(settings)'
 
 always: ;
--include $(objects:.o=.d) $(programs:=.d)
-.PHONY: all lib units demo test check bench lint sanitize format install uninstall man dist configure info clean help always
+-include $(objects:.o=.d) $(programs:=.d) $(benches:=.d)
+.PHONY: all lib units demo test check bench lint sanitize fuzz format install uninstall man dist configure info clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -10,7 +10,7 @@ lint-all: lint-format lint-gcc lint-clang lint-cppcheck $(tidied)
 
 # Layout, and the order of includes.
 lint-format:
-	clang-format --dry-run -Werror $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.h)
+	clang-format --dry-run -Werror $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/fuzz/*.c)
 
 lint-gcc:
 	$(inner) BUILD=$(BUILD)/lint/gcc WARN='$(strict)' OMPI_CC=gcc all units
@@ -44,4 +44,18 @@ sanitize-valgrind: sanitize-address
 	$(inner) units
 	$(PYTHON) tests/run --build $(BUILD) --units --valgrind
 
-.PHONY: lint-all lint-format lint-gcc lint-clang lint-cppcheck sanitize-all sanitize-address sanitize-valgrind
+# Readers of users' files on random input (libFuzzer): make fuzz FUZZ_SECONDS=60.
+FUZZ_SECONDS ?= 60
+fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+fuzz-flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+fuzz-all: $(fuzzers:%=fuzz-%)
+	@echo 'fuzz: clean'
+fuzz-library:
+	$(inner) BUILD=$(BUILD)/fuzz OPT='$(fuzz-flags) -fsanitize=fuzzer-no-link' OMPI_CC=clang lib
+$(fuzzers:%=fuzz-%): fuzz-%: fuzz-library
+	@mkdir -p $(BUILD)/fuzz/corpus/$*
+	OMPI_CC=clang $(compile) -Itests $(fuzz-flags) -fsanitize=fuzzer -o $(BUILD)/fuzz/$* tests/fuzz/$*.c $(BUILD)/fuzz/libntkgan.a $(LIBS)
+	cd $(BUILD)/fuzz && ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp \
+	  ./$* -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 corpus/$*
+
+.PHONY: fuzz-all fuzz-library $(fuzzers:%=fuzz-%) lint-all lint-format lint-gcc lint-clang lint-cppcheck sanitize-all sanitize-address sanitize-valgrind

@@ -1,12 +1,17 @@
 #include "cli/study_options.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 static ntk_error *parse_shard(const char *text, int *shard, int *shards) {
-  char rest;
   *shard = *shards = 1;
   if (!text) return NULL;
-  if (sscanf(text, "%d/%d%c", shard, shards, &rest) == 2 && *shards >= 1 && *shards <= 1000000 && *shard >= 1 && *shard <= *shards) return NULL;
+  char *slash = NULL, *end = NULL;
+  long i = strtol(text, &slash, 10), n = *slash == '/' ? strtol(slash + 1, &end, 10) : 0;
+  if (end && !*end && n <= 1000000 && i >= 1 && i <= n) {
+    *shard = (int)i;
+    *shards = (int)n;
+    return NULL;
+  }
   return ntk_fail(NTK_E_USAGE, "--shard: expected I/N with I from 1 to N, not '%s'", text);
 }
 

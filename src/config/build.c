@@ -133,7 +133,7 @@ ntk_error *ntk_value_replace(ntk_arena *arena, const ntk_value *root, const char
   if (root && root->kind != NTK_MAP && root->kind != NTK_NULL)
     return ntk_fail(NTK_E_CONFIG, "'%s' cannot be set: what should hold it is not a mapping", path);
   ntk_value *copy;
-  const ntk_value *below;
+  const ntk_value *below = NULL;
   const char *key;
   size_t length = strcspn(path, ".");
   NTK_TRY(ntk_arena_text(arena, path, length, &key));

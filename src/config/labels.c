@@ -26,7 +26,7 @@ static void add_items(const ntk_value *v, ntk_text *out) {
       add_items(item, out);
     else
       ntk_text_add(out, item->kind == NTK_NULL ? "null" : item->text);
-    if (out->length > 4 * LONGEST) return;
+    if (out->length > (size_t)4 * LONGEST) return;
   }
 }
 

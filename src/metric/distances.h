@@ -5,10 +5,12 @@
 #include "base/comm.h"
 #include "data/data.h"
 
-/** sum a_i b_j |x_i - y_j| - (1/2) sum a_i a_k |x_i - x_k| - (1/2) sum b_j b_l |y_j - y_l|. Collective, replicated, same bits on any number of ranks. */
+/** sum a_i b_j |x_i - y_j| - (1/2) sum a_i a_k |x_i - x_k| - (1/2) sum b_j b_l |y_j - y_l|. Collective, replicated,
+ *  same bits on any number of ranks. */
 NTK_CHECKED ntk_error *ntk_energy_distance(const ntk_comm *comm, const ntk_measure *fake, const ntk_measure *real, double *out);
 
-/** MMD^2 under exp(-|x-y|^2 / (2 bandwidth^2)): *biased with masses; *unbiased for uniform masses and at least 2 points a set, else NAN. Collective. */
+/** MMD^2 under exp(-|x-y|^2 / (2 bandwidth^2)): *biased with masses; *unbiased for uniform masses and at least 2 points a set,
+ *  else NAN. Collective, as above. */
 NTK_CHECKED ntk_error *ntk_gaussian_mmd2(const ntk_comm *comm, const ntk_measure *fake, const ntk_measure *real, double bandwidth, double *biased,
                                          double *unbiased);
 

@@ -10,7 +10,8 @@
 #include "metric/distances.h"
 #include "metric/permutation.h"
 
-/* The pooled sample, fake first, and the kernel's sums over it: row i has sum_j w_j k_ij for w = (fake masses, -real masses), and the fake part alone. */
+/* The pooled sample, fake first, and the kernel's sums over it: row i has sum_j w_j k_ij for w = (fake masses, -real masses),
+ * and the fake part alone. */
 typedef struct {
   size_t n, m;
   ntk_prepared *points;

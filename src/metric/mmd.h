@@ -7,12 +7,11 @@
 #include "kernel/kernel.h"
 
 typedef struct {
-  double biased;   /* V-statistic: sum_ij w_i w_j k_ij, w = (fake masses, -real masses); >= 0 but for rounding */
-  double unbiased; /* U-statistic (uniform masses; NAN otherwise or when n or m is 1) */
-  double rounding; /* bound on the rounding error of `biased`, for kernel entries accurate to 8 units of roundoff of (k_ii k_jj)^1/2 */
-  double
-      standard_error; /* of `unbiased`: first-order plug-in (Liu et al., ICML 2020, eq. 5, for n != m too), too large near the null; NAN where unbiased is */
-  double p_value; /* permutation test of the U-statistic, (1 + #{>=})/(B + 1); NAN when B = 0 or where unbiased is */
+  double biased;         /* V-statistic: sum_ij w_i w_j k_ij, w = (fake masses, -real masses); >= 0 but for rounding */
+  double unbiased;       /* U-statistic (uniform masses; NAN otherwise or when n or m is 1) */
+  double rounding;       /* bound on the rounding error of `biased`, for kernel entries accurate to 8 units of roundoff of (k_ii k_jj)^1/2 */
+  double standard_error; /* of `unbiased`: first-order plug-in (Liu et al., ICML 2020, eq. 5), too large near the null; NAN where unbiased is */
+  double p_value;        /* permutation test of the U-statistic, (1 + #{>=})/(B + 1); NAN when B = 0 or where unbiased is */
 } ntk_mmd;
 
 /** MMD^2 of fake and real; permutations B >= 0. Collective, replicated, same bits on any number of ranks. */

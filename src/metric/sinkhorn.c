@@ -82,7 +82,8 @@ static void finish(sinkhorn *s) {
   ntk_cloud_free(&s->cloud);
 }
 
-/* All four softmins at temperature eps from the state (weight 0: from the masses alone); the state becomes `keep` of the old plus the rest of the new. */
+/* All four softmins at temperature eps from the state (weight 0: from the masses alone); the state becomes `keep` of the old
+ * plus the rest of the new. */
 static ntk_error *update(sinkhorn *s, double eps, double weight, double keep) {
   const ntk_cloud *cloud = &s->cloud;
   size_t n = cloud->n, m = cloud->m, real = cloud->real_start, stride = cloud->stride, begin_row = s->start[s->comm->rank];

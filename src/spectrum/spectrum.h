@@ -13,7 +13,8 @@ typedef struct {
                         L2(gamma)), sums to <= 1; NULL without vectors or target */
 } ntk_spectrum;
 
-/** Collective over comm, results replicated; k > n gives n vectors. mass: n masses or NULL (ones). target: n values whose alignment is wanted, or NULL. */
+/** Collective over comm, results replicated; k > n gives n vectors. mass: n masses or NULL (ones). target: n values whose
+ *  alignment is wanted, or NULL. */
 NTK_CHECKED ntk_error *ntk_spectrum_compute(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *z, const double *mass, size_t k,
                                             const double *target, ntk_spectrum *out);
 void ntk_spectrum_free(ntk_spectrum *s);

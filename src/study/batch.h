@@ -25,8 +25,8 @@ typedef struct {
 NTK_CHECKED ntk_error *ntk_batch_check(const ntk_catalog *catalog, const ntk_batch_options *options);
 
 /** Runs what is not done yet. Collective over `world`: rank 0 is the master (with size 1 it does the work itself), the others are
- *  workers in groups. *status: 0 all done, 1 some runs failed, 3 some for want of disk or memory, 75 stopped. Errors as in error.h, agreed over world;
- *  but NTK_E_MPI is returned where it was met: the job cannot go on and must be aborted. */
+ *  workers in groups. *status: 0 all done, 1 some runs failed, 3 some for want of disk or memory, 75 stopped. Errors as in error.h,
+ *  agreed over world; but NTK_E_MPI is returned where it was met: the job cannot go on and must be aborted. */
 NTK_CHECKED ntk_error *ntk_batch_run(const ntk_comm *world, const ntk_catalog *catalog, const ntk_batch_options *options, const ntk_log *log,
                                      int *status);
 

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "config/value.h"
 #include "io/file.h"
+#include "io/h5.h"
 
 enum { LOCK_TEXT_LIMIT = 1 << 16 };
 static const double lock_patience = 2.0, heartbeat_limit = 30.0;
@@ -54,11 +55,17 @@ void ntk_folder_free(ntk_folder *folder) {
 
 ntk_error *ntk_folder_checkpoint(const char *root, const char *id, char mark[NTK_MARK_BYTES]) {
   char *path = NULL;
-  struct stat about;
-  NTK_TRY(ntk_path(&path, "%s/checkpoints/%s.h5", root, id));
+  ntk_h5 *file = NULL;
+  long long iteration = 0;
   mark[0] = '\0';
-  if (stat(path, &about) == 0)
-    snprintf(mark, NTK_MARK_BYTES, "%lld-%lld.%09ld", (long long)about.st_size, (long long)about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
+  NTK_TRY(ntk_path(&path, "%s/checkpoints/%s.h5", root, id));
+  if (ntk_file_exists(path)) {
+    ntk_error *unread = ntk_h5_open(path, &file);
+    if (!unread) unread = ntk_h5_read_attribute_integer(file, "/", "iteration", &iteration);
+    snprintf(mark, NTK_MARK_BYTES, unread ? "damaged" : "iteration %lld", iteration);
+    ntk_error_free(&unread);
+  }
+  ntk_h5_close(&file);
   free(path);
   return NULL;
 }

@@ -19,7 +19,7 @@ typedef struct {
 NTK_CHECKED ntk_error *ntk_folder_create(const char *root, int shard, int shards, ntk_folder *out);
 void ntk_folder_free(ntk_folder *folder);
 
-/** A mark of the run's checkpoint that changes when a new one is saved; "" = there is none. */
+/** A mark of the run's checkpoint that changes when the run gets further: "iteration 120"; "" = there is none. */
 enum { NTK_MARK_BYTES = 64 };
 NTK_CHECKED ntk_error *ntk_folder_checkpoint(const char *root, const char *id, char mark[NTK_MARK_BYTES]);
 

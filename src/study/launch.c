@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -16,8 +17,10 @@
 #include "base/text.h"
 #include "study/stop.h"
 
-/* How supervisor and job find each other: a small file, named in the environment. The job appends '.' for each event and "=STATUS\n" at the end. */
+/* How supervisor and job find each other: a file in the supervisor's memory, which the environment names as /proc/PID/fd/N and which ends with
+ * the supervisor. The job appends '.' for each event and "=STATUS\n" at the end. */
 #define LINK_VARIABLE "NTKGAN_SUPERVISOR"
+#define LINK_NAME "ntkgan-supervisor"
 #define RESTART_VARIABLE "NTKGAN_RESTARTED"
 #define TERMINAL_VARIABLE "NTKGAN_TERMINAL"
 
@@ -57,11 +60,21 @@ int ntk_launch_cores(void) {
   return cores > 0 ? cores : 1;
 }
 
+extern void openblas_set_num_threads(int count) __attribute__((weak)); /* absent with another BLAS */
+
+void ntk_launch_prepare(void) {
+  if (openblas_set_num_threads) openblas_set_num_threads(1);
+  if (!ntk_launch_inside()) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+}
+
 /* --- the job's side ------------------------------------------------------------------------------------------------------------- */
 
 static bool leave(const char *text) {
+  static const char expected[] = "/memfd:" LINK_NAME;
+  char target[64] = "";
   const char *path = getenv(LINK_VARIABLE);
-  int fd = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+  if (!path || readlink(path, target, sizeof target - 1) < 0 || strncmp(target, expected, strlen(expected)) != 0) return false;
+  int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
   if (fd < 0) return false;
   bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
   close(fd);
@@ -85,43 +98,35 @@ int ntk_launch_exit(int status) {
 /* --- the supervisor's side ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
-  char link[4096]; /* path of the shared file; "" = none yet */
+  int link;
   bool restarted, supervise;
   int workers;
 } job;
 
-static ntk_error *make_link(job *j) {
-  const char *folder = getenv("TMPDIR");
-  snprintf(j->link, sizeof j->link, "%s/ntkgan-XXXXXX", folder && *folder ? folder : "/tmp");
-  int fd = mkostemp(j->link, O_CLOEXEC);
-  if (fd < 0) {
-    j->link[0] = '\0';
-    return ntk_fail_errno(errno, "cannot make a file in %s", folder && *folder ? folder : "/tmp");
-  }
-  close(fd);
-  return NULL;
-}
-
 /* What the job left: number of events, and its status (-1 = it did not come to an end). */
 static void read_link(const job *j, long *events, int *status) {
-  FILE *file = fopen(j->link, "re");
+  char block[4096];
+  off_t offset = 0;
   *events = 0;
   *status = -1;
-  if (!file) return;
-  for (int c; (c = fgetc(file)) != EOF;) {
-    if (c == '.') ++*events;
-    if (c == '=' && fscanf(file, "%d", status) != 1) *status = -1;
-  }
-  fclose(file);
+  for (ssize_t got; (got = pread(j->link, block, sizeof block, offset)) > 0; offset += got)
+    for (ssize_t i = 0; i < got; i++) {
+      if (block[i] == '.') ++*events;
+      if (block[i] == '=') *status = 0;
+      if (*status >= 0 && block[i] >= '0' && block[i] <= '9') *status = 10 * *status + (block[i] - '0');
+    }
 }
 
 static void default_environment(const char *name, const char *value) { setenv(name, value, 0); }
 
+/* In the child. */
 static void set_environment(const job *j) {
   default_environment("OPENBLAS_NUM_THREADS", "1");
   default_environment("OMP_NUM_THREADS", "1");
   default_environment("MKL_NUM_THREADS", "1");
-  setenv(LINK_VARIABLE, j->link, 1);
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)getppid(), j->link);
+  setenv(LINK_VARIABLE, path, 1);
   if (j->restarted) setenv(RESTART_VARIABLE, "1", 1);
   if (isatty(STDERR_FILENO)) setenv(TERMINAL_VARIABLE, "1", 1);
   if (geteuid() == 0) {
@@ -231,7 +236,7 @@ static ntk_error *run_once(const job *j, char *const *argv, int ranks, int *stat
   pid_t child = -1;
   int wait_status = 0, left = -1;
   *death = 0;
-  if (truncate(j->link, 0) != 0) return ntk_fail_errno(errno, "%s", j->link);
+  if (ftruncate(j->link, 0) != 0) return ntk_fail_errno(errno, "cannot empty the supervisor's file");
   NTK_TRY(start(j, argv, ranks, &child));
   NTK_TRY(attend(j, child, &wait_status));
   read_link(j, events, &left);
@@ -263,12 +268,12 @@ static ntk_error *supervise(job *j, char *const *argv, int ranks, const ntk_log 
 }
 
 ntk_error *ntk_launch(char *const *argv, int ranks, bool supervised, const ntk_log *log, int *status) {
-  job j = {.link = "", .supervise = supervised, .workers = supervised && ranks > 1 ? ranks - 1 : ranks};
+  job j = {.link = memfd_create(LINK_NAME, MFD_CLOEXEC), .supervise = supervised, .workers = supervised && ranks > 1 ? ranks - 1 : ranks};
   ntk_stop stop = {.taken = 0};
-  NTK_TRY(make_link(&j));
+  if (j.link < 0) return ntk_fail_errno(errno, "cannot make the supervisor's file");
   ntk_error *err = ntk_stop_begin(&stop);
   if (!err) err = supervise(&j, argv, ranks, log, status);
   ntk_stop_end(&stop);
-  unlink(j.link);
+  close(j.link);
   return err;
 }

@@ -13,6 +13,10 @@ bool ntk_launch_inside(void);
 /** Workers this process may use: its CPU affinity, SLURM_NTASKS and the like when set. >= 1. */
 int ntk_launch_cores(void);
 
+/** To be called before MPI starts in this process: one BLAS thread a rank however the ranks were started (so that their number changes no
+ *  bits), and a process that was not started by mpirun becomes a world of one without helper processes. */
+void ntk_launch_prepare(void);
+
 /** Runs `mpirun -n ranks <this program> argv[1..]` and waits; signals SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU are passed on.
  *  Uses what root and oversubscription need, one BLAS thread a rank, explicit binding. With `supervise`, a job that died from a rank's death
  *  (signal, out of memory) is started again, up to a bound, with a line in the log. *status = exit status for main. */

@@ -71,7 +71,7 @@ static size_t slot_of(const ntk_ledger *ledger, const char *id) {
 }
 
 ntk_record *ntk_ledger_find(const ntk_ledger *ledger, const char *id) {
-  if (!ledger->slot_count) return NULL;
+  if (!ledger->records) return NULL;
   size_t slot = ledger->slots[slot_of(ledger, id)];
   return slot ? &ledger->records[slot - 1] : NULL;
 }
@@ -83,15 +83,14 @@ ntk_state ntk_ledger_state(const ntk_ledger *ledger, const char *id) {
 
 static ntk_error *grow(ntk_ledger *ledger) {
   size_t capacity = ledger->record_capacity ? 2 * ledger->record_capacity : 64;
-  ntk_record *records = NULL;
-  size_t *slots = NULL;
-  NTK_TRY(NTK_NEW(capacity, &records));
-  ntk_error *err = NTK_NEW(2 * capacity, &slots);
-  if (err) {
+  ntk_record *records = calloc(capacity, sizeof *records);
+  size_t *slots = calloc(2 * capacity, sizeof *slots);
+  if (!records || !slots) {
     free(records);
-    return err;
+    free(slots);
+    return ntk_fail(NTK_E_MEMORY, "out of memory");
   }
-  if (ledger->record_count) memcpy(records, ledger->records, ledger->record_count * sizeof *records);
+  if (ledger->records) memcpy(records, ledger->records, ledger->record_count * sizeof *records);
   free(ledger->records);
   free(ledger->slots);
   ledger->records = records;
@@ -105,7 +104,7 @@ static ntk_error *grow(ntk_ledger *ledger) {
 static ntk_error *find_or_add(ntk_ledger *ledger, const char *id, ntk_record **out) {
   *out = ntk_ledger_find(ledger, id);
   if (*out) return NULL;
-  if (ledger->record_count == ledger->record_capacity) NTK_TRY(grow(ledger));
+  if (!ledger->records || ledger->record_count == ledger->record_capacity) NTK_TRY(grow(ledger));
   ledger->slots[slot_of(ledger, id)] = ledger->record_count + 1;
   *out = &ledger->records[ledger->record_count++];
   **out = (ntk_record){.repetition = 0};

@@ -19,12 +19,12 @@ static const double gib = 1073741824.0;
 /* --- limits --------------------------------------------------------------------------------------------------------------------- */
 
 static double number_in_file(const char *path) {
-  double value = INFINITY;
+  char text[64] = "", *end = text;
   FILE *file = fopen(path, "re");
   if (!file) return INFINITY;
-  if (fscanf(file, "%lf", &value) != 1) value = INFINITY; /* "max" */
+  double value = fgets(text, sizeof text, file) ? strtod(text, &end) : INFINITY;
   fclose(file);
-  return value;
+  return end == text ? INFINITY : value; /* "max" */
 }
 
 static double number_in_environment(const char *name, double scale) {

@@ -37,7 +37,8 @@ typedef struct {
   ntk_run_need need; /* at `ranks`, or at all workers when it does not fit */
 } ntk_group_choice;
 
-/** auto: the number before where that fits, else the smallest whose memory fits, or the workers' equal share when there are fewer runs than workers. */
+/** auto: the number before where that fits, else the smallest whose memory fits, or the workers' equal share when there are fewer runs
+ *  than workers. */
 NTK_CHECKED ntk_error *ntk_plan_group(const ntk_estimator *estimator, const ntk_group_rule *rule, int workers, ntk_group_choice *out);
 
 /** Fills the ledger's axes and rows (all runs of the study; ledger without rows). The selected runs share the workers; a row that fits

@@ -59,7 +59,7 @@ static ntk_error *attempt(const ntk_comm *group, const ntk_site *site, const ntk
   NTK_TRY_OUT(ntk_run_execute(group, &job, &result));
   outcome->seconds = result.seconds;
   outcome->has_file = result.has_file;
-  NTK_TRY_OUT(ntk_agree(group, group->rank == 0 && result.has_file ? seal(file, outcome) : NULL));
+  NTK_TRY_OUT(ntk_agree(group, group->rank == 0 && result.has_file && file ? seal(file, outcome) : NULL));
   *text = result.json;
   result.json = NULL;
 out:

@@ -35,7 +35,10 @@ def test_no_case_is_dropped_silently():
     assert CASES.keys() == specs().keys() and len(CASES) == 50
 
 
-@pytest.fixture(params=sorted(CASES))
+QUICK = {"ipm_relu_d2", "ipm_sigmoid_d2_big", "ipmext_rbf_d2", "lsgan_relu_d2_n48_m80", "lsgan_relu_erf_d2"}  # of `make check`; `make test` runs all
+
+
+@pytest.fixture(params=[name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in sorted(CASES)])
 def case(request, tmp_path):
     with h5py.File(FILE) as file:
         data = {key: np.array(value) for key, value in file[request.param].items()}
