@@ -44,6 +44,7 @@ static ntk_error *create_fgan(const ntk_value *parameters, ntk_loss *loss) {
     return ntk_fail(NTK_E_CONFIG, "the alpha divergence with alpha %g is {divergence: %s}", alpha, alpha == 0 ? "reverse_kl" : "kl");
   loss->fake = divergence->fake;
   loss->real = divergence->real;
+  if (!strcmp(name, "pearson")) loss->train = ntk_train_pearson; /* quadratic in f: no equation has to be integrated */
   choose_objective(parameters, loss);
   return NULL;
 }
@@ -149,6 +150,7 @@ ntk_error *ntk_loss_create(const ntk_value *discriminator, ntk_loss *out) {
   if (!out->entry) return ntk_fail(NTK_E_CONFIG, "no loss '%s'", name);
   if (!out->entry->momentum && ntk_has(discriminator, "momentum")) return ntk_fail(NTK_E_CONFIG, "loss %s has no momentum", name);
   if (!out->entry->ridge && ntk_get_number(discriminator, "ridge") > 0) return ntk_fail(NTK_E_CONFIG, "loss %s has no ridge", name);
+  out->train = out->entry->train;
   out->fake = out->entry->fake;
   out->real = out->entry->real;
   out->objective = out->entry->objective;
