@@ -100,7 +100,7 @@ ntk_error *ntk_discriminator_train(ntk_discriminator *d, const ntk_measure *fake
                            .heavy = d->heavy,
                            .damping = d->damping,
                            .budget = d->budget};
-  return ntk_error_prefix(d->loss.entry->train(&training, &d->loss, d->w), "training with loss %s", d->loss.entry->choice.name);
+  return ntk_error_prefix(d->loss.train(&training, &d->loss, d->w), "training with loss %s", d->loss.entry->choice.name);
 }
 
 ntk_error *ntk_discriminator_evaluate(ntk_discriminator *d, size_t n, const double *x, double *value, double *gradient) {

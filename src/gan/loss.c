@@ -44,6 +44,7 @@ static ntk_error *create_fgan(const ntk_value *parameters, ntk_loss *loss) {
     return ntk_fail(NTK_E_CONFIG, "the alpha divergence with alpha %g is {divergence: %s}", alpha, alpha == 0 ? "reverse_kl" : "kl");
   loss->fake = divergence->fake;
   loss->real = divergence->real;
+  if (!strcmp(name, "pearson")) loss->train = ntk_train_pearson; /* quadratic in f: no equation has to be integrated */
   choose_objective(parameters, loss);
   return NULL;
 }
@@ -107,7 +108,7 @@ static const ntk_loss_entry losses[] = {
      false,
      false,
      30},
-    {{"hinge", NULL, "l_fake = max(0, 1 + f), l_real = max(0, 1 - f); c = -f (f_paper = -f)",
+    {{"hinge", NULL, "l_fake = max(0, 1 + f), l_real = max(0, 1 - f); c = -f (f_paper = f)",
       "f is piecewise linear in time: exact steps from one point's margin to the next, points may slide along theirs",
       "Lim, Ye 2017; Miyato et al. 2018", NULL},
      ntk_term_hinge_fake,
@@ -149,6 +150,7 @@ ntk_error *ntk_loss_create(const ntk_value *discriminator, ntk_loss *out) {
   if (!out->entry) return ntk_fail(NTK_E_CONFIG, "no loss '%s'", name);
   if (!out->entry->momentum && ntk_has(discriminator, "momentum")) return ntk_fail(NTK_E_CONFIG, "loss %s has no momentum", name);
   if (!out->entry->ridge && ntk_get_number(discriminator, "ridge") > 0) return ntk_fail(NTK_E_CONFIG, "loss %s has no ridge", name);
+  out->train = out->entry->train;
   out->fake = out->entry->fake;
   out->real = out->entry->real;
   out->objective = out->entry->objective;

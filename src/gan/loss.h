@@ -57,8 +57,9 @@ enum { NTK_LOSS_PARAMETERS = 4 };
 struct ntk_loss {
   const ntk_loss_entry *entry;
   ntk_term fake, real, objective;
-  double objective_sign;                  /* c = objective_sign * objective */
-  double parameters[NTK_LOSS_PARAMETERS]; /* numbers among the entry's keys, in their order */
+  ntk_error *(*train)(const ntk_training *training, const ntk_loss *loss, double *w); /* the entry's, or what `create` put here */
+  double objective_sign;                                                              /* c = objective_sign * objective */
+  double parameters[NTK_LOSS_PARAMETERS];                                             /* numbers among the entry's keys, in their order */
 };
 
 /** From a checked `discriminator` section: its `loss`, with the `momentum` and `ridge` it has to go with. NTK_E_CONFIG when they do not. */

@@ -12,19 +12,23 @@ ntk_error *ntk_train_linear(const ntk_training *training, const ntk_loss *loss, 
   return NULL;
 }
 
-/* w = M^1/2 f(M^1/2 K M^1/2) M^1/2 labels, M the masses. */
-static ntk_error *matrix_function(const ntk_training *training, double fake, double real, ntk_scalar_function f, double *w) {
-  double *b = NULL;
+/* w = D^1/2 f(D^1/2 K D^1/2) b, D = diag(d). */
+static ntk_error *matrix_function(const ntk_training *training, const double *d, const double *b, ntk_scalar_function f, double *w) {
   ntk_operator *op = NULL;
   ntk_krylov_report report;
-  ntk_error *err = ntk_agree(training->comm, NTK_NEW(training->n, &b));
-  if (err) goto out;
-  for (size_t j = 0; j < training->n; j++) b[j] = sqrt(training->mass[j]) * (j < training->fakes ? fake : real);
-  NTK_TRY_OUT(ntk_operator_create(training->comm, training->kernel, training->points, training->mass, training->budget, &op));
-  NTK_TRY_OUT(ntk_krylov_function(op, b, f, training, training->tolerance, w, &report));
-  for (size_t j = 0; j < training->n; j++) w[j] *= sqrt(training->mass[j]);
-out:
+  NTK_TRY(ntk_operator_create(training->comm, training->kernel, training->points, d, training->budget, &op));
+  ntk_error *err = ntk_krylov_function(op, b, f, training, training->tolerance, w, &report);
+  for (size_t j = 0; !err && j < training->n; j++) w[j] *= sqrt(d[j]);
   ntk_operator_free(&op);
+  return err;
+}
+
+/* The same with the masses and b = M^1/2 labels. */
+static ntk_error *function_of_labels(const ntk_training *training, double fake, double real, ntk_scalar_function f, double *w) {
+  double *b = NULL;
+  NTK_TRY_ALL(training->comm, NTK_NEW(training->n, &b));
+  for (size_t j = 0; j < training->n; j++) b[j] = sqrt(training->mass[j]) * (j < training->fakes ? fake : real);
+  ntk_error *err = matrix_function(training, training->mass, b, f, w);
   free(b);
   return err;
 }
@@ -36,7 +40,48 @@ static double squares(double s, const void *context) {
 }
 
 ntk_error *ntk_train_lsgan(const ntk_training *training, const ntk_loss *loss, double *w) {
-  return matrix_function(training, loss->parameters[0], loss->parameters[1], squares, w);
+  return function_of_labels(training, loss->parameters[0], loss->parameters[1], squares, w);
+}
+
+/* y(t) of dy/dt = 1 - s y and of dy/dt = t - s y, y(0) = 0. */
+static double constant_force(double s, const void *context) { return ntk_response(context, s); }
+
+static double growing_force(double s, const void *context) {
+  double t = ((const ntk_training *)context)->time, x = s * t, sum = 0, term = 0.5;
+  if (x > 1) return t / s - ntk_response(context, s) / s;
+  for (int k = 3; fabs(term) > 1e-18; k++) {
+    sum += term;
+    term *= -x / k;
+  }
+  return t * t * sum;
+}
+
+/* The weights of real points grow as t times their masses. Those of fake points, w = D^1/2 v with D = masses/2, obey
+ * dv/dt = -D^-1/2 masses - t D^1/2 K (real masses) - D^1/2 K D^1/2 v; D = 0 on real points leaves these out. */
+ntk_error *ntk_train_pearson(const ntk_training *training, const ntk_loss *loss, double *w) {
+  if (training->heavy || training->ridge > 0) return ntk_train_ode(training, loss, w);
+  size_t n = training->n;
+  double *d = NULL, *b = NULL, *pull = NULL;
+  ntk_error *err = NTK_NEW(n, &d);
+  if (!err) err = NTK_NEW(n, &b);
+  if (!err) err = NTK_NEW(n, &pull);
+  err = ntk_agree(training->comm, err);
+  if (err) goto out;
+  for (size_t j = training->fakes; j < n; j++) b[j] = training->mass[j];
+  NTK_TRY_OUT(ntk_field_sum(training->comm, training->kernel, training->points, training->points, 1, b, pull, NULL));
+  for (size_t j = 0; j < n; j++) {
+    d[j] = j < training->fakes ? training->mass[j] / 2 : 0;
+    b[j] = sqrt(d[j]) * pull[j];
+  }
+  NTK_TRY_OUT(matrix_function(training, d, b, growing_force, pull));
+  for (size_t j = 0; j < n; j++) b[j] = 2 * sqrt(d[j]);
+  NTK_TRY_OUT(matrix_function(training, d, b, constant_force, w));
+  for (size_t j = 0; j < n; j++) w[j] = j < training->fakes ? -w[j] - pull[j] : training->time * training->mass[j];
+out:
+  free(d);
+  free(b);
+  free(pull);
+  return err;
 }
 
 /* u/s with u + e^u = 1 + x, x = t s: du/dt = s sigmoid(-u), u(0) = 0. Newton's iterates for the convex function u + (e^u - 1) - x fall towards
@@ -55,5 +100,5 @@ static double logistic(double s, const void *context) {
 
 ntk_error *ntk_train_vanilla_closed_form(const ntk_training *training, const ntk_loss *loss, double *w) {
   (void)loss;
-  return matrix_function(training, -1, 1, logistic, w);
+  return function_of_labels(training, -1, 1, logistic, w);
 }

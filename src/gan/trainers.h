@@ -10,6 +10,9 @@ NTK_CHECKED ntk_error *ntk_train_linear(const ntk_training *training, const ntk_
 /** Quadratic loss with labels parameters[0] (fake), parameters[1] (real). */
 NTK_CHECKED ntk_error *ntk_train_lsgan(const ntk_training *training, const ntk_loss *loss, double *w);
 
+/** l_fake = f^2/4 + f, l_real = -f: by two matrix functions, or as ntk_train_ode where there is momentum or ridge. */
+NTK_CHECKED ntk_error *ntk_train_pearson(const ntk_training *training, const ntk_loss *loss, double *w);
+
 /** The scalar logistic solution for each eigenvalue. */
 NTK_CHECKED ntk_error *ntk_train_vanilla_closed_form(const ntk_training *training, const ntk_loss *loss, double *w);
 

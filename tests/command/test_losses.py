@@ -110,7 +110,7 @@ def masses(clouds):
     return np.r_[np.full(len(fake), 1 / len(fake)), np.full(len(real), 1 / len(real))]
 
 
-@pytest.mark.parametrize("name, time", [*((name, 20.0) for name in PRIMES), ("vanilla", 500.0), ("kl", 500.0), ("hellinger", 0.5)])
+@pytest.mark.parametrize("name, time", [*((name, 20.0) for name in PRIMES), ("vanilla", 500.0), ("kl", 500.0), ("hellinger", 0.5), ("pearson", 0.01), ("pearson", 500.0)])
 def test_weights_solve_their_equation(tmp_path, clouds, kernel, name, time):
     """Both sides keep local errors of 1e-13 of the largest weight, over some hundred steps; seen: below 1e-12. At 500 the stiff method takes over."""
     real, fake = clouds
@@ -120,7 +120,7 @@ def test_weights_solve_their_equation(tmp_path, clouds, kernel, name, time):
     assert gap <= 1e-10, f"{gap:.2e}"
 
 
-@pytest.mark.parametrize("name, more", [("vanilla", {"momentum": 0.9}), ("kl", {"ridge": 0.3}), ("tv", {"momentum": 0.0, "ridge": 0.1}), ("lsgan", {"ridge": 0.3}),
+@pytest.mark.parametrize("name, more", [("vanilla", {"momentum": 0.9}), ("kl", {"ridge": 0.3}), ("pearson", {"ridge": 0.3}), ("tv", {"momentum": 0.0, "ridge": 0.1}), ("lsgan", {"ridge": 0.3}),
                                         ("lsgan", {"momentum": 0.5}), ("lsgan", {"momentum": 0.9, "ridge": 0.2}), ("lsgan", {"momentum": 1.0})])  # fmt: skip
 def test_momentum_and_ridge(tmp_path, clouds, kernel, name, more):
     real, fake = clouds
