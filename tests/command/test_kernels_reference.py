@@ -23,6 +23,7 @@ def network(spec):
     if out is None or spec["layer_norm"]:
         return None
     out["type"], out["blocks"], out["block_depth"] = "resnet", out.pop("depth"), spec["block_depth"]
+    del out["layer_norm"]
     return out
 
 
