@@ -68,13 +68,17 @@ typedef struct {
 enum { MOST_GAMMAS = 2 * NTK_SERIES_TERMS + 8 };
 
 /* Nodes and integrand of one point: even and odd part of phi'', with the weight and psi_n = he_n exp(-z^2/4) in mind. */
-static size_t fill_nodes(feature_work *w, double q) {
+static size_t fill_nodes(feature_work *w, double q, ntk_means *means) {
   double step = ntk_quadrature_step(q), root = sqrt(q);
   size_t nodes = 0;
+  bool here = NTK_NORMAL_RANGE * root <= w->range; /* these nodes do for the means as well */
+  *means = here ? (ntk_means){0, 0, 0, 0, 0, 0} : ntk_function_means(w->function, q);
   for (double z = 0.5 * step; z < HERMITE_RANGE && root * z <= w->range && nodes < w->most_nodes; z += step) {
     double right[3], left[3], normal = exp(-0.25 * z * z), weight = step * 0.39894228040143267794 * normal;
     ntk_function_jet(w->function, root * z, right);
     ntk_function_jet(w->function, -root * z, left);
+    if (here) ntk_means_add(right, weight * normal, means);
+    if (here) ntk_means_add(left, weight * normal, means);
     w->z[nodes] = z;
     w->even[nodes] = weight * (right[2] + left[2]);
     w->odd[nodes] = weight * (right[2] - left[2]);
@@ -93,8 +97,8 @@ typedef struct {
 
 /* Fills w->gamma (zeros behind the last one that matters) up to `count`. */
 static point_sums point_gammas(feature_work *w, double q, size_t count) {
-  point_sums sums = {.means = ntk_function_means(w->function, q)};
-  size_t nodes = fill_nodes(w, q);
+  point_sums sums;
+  size_t nodes = fill_nodes(w, q, &sums.means);
   /* The arrays of psi follow each other without a gap. */
   ntk_hermite h = {nodes, w->z, w->even, w->odd, w->psi};
   double negligible = 1e-4 * w->constants[NTK_SERIES_TOLERANCE];
@@ -110,7 +114,7 @@ static size_t chunks_of(const ntk_features *f) { return f->terms / NTK_SERIES_CH
 
 /* Relative sizes of the rest from each chunk on. `gamma` as in the work, `squares` E phi'^2 or E phi''^2. */
 static void fill_tails(const ntk_features *f, const double *gamma, double q, const point_sums *sums, double *slope_tail, double *curve_tail) {
-  double slope_rest = sums->left * q / (double)(f->first + f->step * f->terms), curve_rest = sums->left;
+  double slope_rest = sums->left * q / (double)(sums->gammas + 1), curve_rest = sums->left;
   for (size_t chunk = chunks_of(f) + 1; chunk-- > 0;) {
     for (size_t i = 0; chunk < chunks_of(f) && i < NTK_SERIES_CHUNK; i++) {
       size_t n = f->first + f->step * (chunk * NTK_SERIES_CHUNK + i);

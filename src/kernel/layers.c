@@ -123,14 +123,24 @@ static ntk_error *global_pool_layer(walker *w, const ntk_value *keys) {
   return whole_image(w, NTK_IMAGE_POOL);
 }
 
-static ntk_error *activation_layer(walker *w, const ntk_value *activation) {
-  ntk_unit unit;
-  NTK_TRY(ntk_unit_of(activation, &unit));
+static ntk_error *pointwise_layer(walker *w, ntk_unit unit) {
   if (w->kernel->image) return ntk_image_activation(w->kernel->image, unit.dual, unit.constants, unit.cost, &w->at);
   NTK_TRY(flush(w));
   w->unit = unit;
   w->has_unit = true;
   return NULL;
+}
+
+static ntk_error *activation_layer(walker *w, const ntk_value *activation) {
+  ntk_unit unit;
+  NTK_TRY(ntk_unit_of(activation, &unit));
+  return pointwise_layer(w, unit);
+}
+
+static ntk_error *dropout_layer(walker *w, const ntk_value *keys) {
+  ntk_unit unit = {NTK_DUAL_DROPOUT, {1 / (1 - ntk_get_number(keys, "rate"))}, 0.3};
+  w->kernel->has_dropout = true;
+  return pointwise_layer(w, unit);
 }
 
 static ntk_error *norm_layer(walker *w, const ntk_value *keys) {
@@ -209,6 +219,8 @@ static const ntk_key pool_keys[] = {
     NTK_KEYS_END};
 static const ntk_key activation_keys[] = {{"", NTK_T_NAMED, NTK_KEY_REQUIRED, 0, 0, NULL, "activations", NULL, NULL, NULL, "the activation"},
                                           NTK_KEYS_END};
+static const ntk_key dropout_keys[] = {
+    {"rate", NTK_T_NUMBER, NTK_KEY_REQUIRED, 0, 0.999999, NULL, NULL, NULL, NULL, NULL, "probability that a unit is dropped"}, NTK_KEYS_END};
 static const ntk_key residual_keys[] = {{"", NTK_T_NAMED, NTK_KEY_REQUIRED | NTK_KEY_LIST, 0, 0, NULL, "layers", NULL, NULL, NULL, "the layers of F"},
                                         NTK_KEYS_END};
 static const ntk_key parallel_keys[] = {
@@ -227,6 +239,9 @@ static const layer_row TABLE[] = {
     {{"conv", conv_keys, "W * x / sqrt(n height width) + b", "convolution", CONV_SOURCE, NULL}, conv_layer},
     {{"activation", activation_keys, "phi(x)", "activation at every unit and pixel", NULL, NULL}, activation_layer},
     {{"layer_norm", NULL, "(x - mean) / sqrt(var + 1e-12)", "normalisation over units or channels", "Ba, Kiros, Hinton 2016", NULL}, norm_layer},
+    {{"dropout", dropout_keys, "x mask / (1 - rate)", "units dropped at random, other masks for x and x': variances grow by 1/(1 - rate)",
+      "Srivastava et al. 2014; Novak et al. 2020", NULL},
+     dropout_layer},
     {{"average_pool", pool_keys, "mean over windows", "average pooling", CONV_SOURCE, NULL}, pool_layer},
     {{"global_average_pool", NULL, "mean over the image", "average pooling over all pixels", CONV_SOURCE, NULL}, global_pool_layer},
     {{"flatten", NULL, "the pixels' channels as one vector", "from an image to a vector", CONV_SOURCE, NULL}, flatten_layer},

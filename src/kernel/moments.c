@@ -12,6 +12,8 @@ static ntk_moments identity(const double *c, double q) {
   return (ntk_moments){q, 1, 1};
 }
 
+static ntk_moments dropout(const double *c, double q) { return (ntk_moments){c[0] * q, c[0], 1}; }
+
 static ntk_moments ab_relu(const double *c, double q) { return (ntk_moments){c[1] * q, c[1], c[1]}; }
 
 static ntk_moments error_function(const double *c, double q) {
@@ -93,6 +95,7 @@ static const moments_function MOMENTS[NTK_DUAL_COUNT] = {
     [NTK_DUAL_RECTIFIED_SQUARE] = rectified_square,
     [NTK_DUAL_RECTIFIED_CUBE] = rectified_cube,
     [NTK_DUAL_ELU] = elu,
+    [NTK_DUAL_DROPOUT] = dropout,
     [NTK_DUAL_SERIES] = ntk_series_moments,
 };
 

@@ -147,6 +147,8 @@ static ntk_error *build_resnet(const ntk_value *network, ntk_kernel *kernel) {
   enum { SKIP = 3 };
   builder b = start(network, kernel);
   registers use = {0, 1, 2};
+  if (ntk_get_bool(network, "layer_norm"))
+    return ntk_fail(NTK_E_CONFIG, "layer_norm: the peer's resnet has none; write the network as {type: layers, layers: [...]}");
   int64_t blocks = ntk_get_integer(network, "blocks"), depth = ntk_get_integer(network, "block_depth");
   ntk_dense inner = dense(&b, b.width, "bias_stddev");
   NTK_TRY(plain(&b, 0, 0, dense(&b, (double)kernel->dimension, "bias_stddev")));

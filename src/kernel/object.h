@@ -39,6 +39,7 @@ struct ntk_kernel {
   const ntk_transform *transform; /* NULL = identity */
   const ntk_engine *engine;
   const char *warning;
+  bool has_dropout; /* k(x, x) is then no function of the variances alone */
 };
 
 /** What the dense evaluator tabulates of a variance, in the order of the arrays. */

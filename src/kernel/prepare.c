@@ -92,6 +92,15 @@ static ntk_error *fill_features(const ntk_kernel *kernel, ntk_prepared *p) {
   return NULL;
 }
 
+/* k(x, x) from the tiles, entry by entry. */
+static ntk_error *evaluate_diagonal(const ntk_kernel *kernel, ntk_prepared *p) {
+  ntk_workspace *workspace = NULL;
+  NTK_TRY(ntk_workspace_create(kernel, &workspace));
+  for (size_t i = 0; i < p->count; i++) ntk_tile_values(kernel, workspace, (ntk_tile){p, p, i, 1, i, 1}, &p->diagonal[i], 1);
+  ntk_workspace_free(&workspace);
+  return NULL;
+}
+
 ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_prepared **out) {
   ntk_error *err = NULL;
   ntk_prepared *p;
@@ -105,6 +114,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   NTK_TRY_OUT(fill_features(kernel, p));
   pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
+  if (kernel->has_dropout) NTK_TRY_OUT(evaluate_diagonal(kernel, p));
   *out = p;
   p = NULL;
 out:

@@ -5,14 +5,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* |z| up to which a standard normal density counts. */
-#define NORMAL_RANGE 9.0
 /* Largest |x| where a second derivative is looked for, and how small it must be to be none. */
 #define FAR 60.0
 #define NOTHING 1e-19
 /* First length of a panel, and the variance from which on panels need fewer nodes than the trapezoidal rule. */
 #define PANEL 1.0
 #define PANELS_FROM 64.0
+#define TRAPEZOID_BELOW 4.0
 
 static double normal_density(double z) { return 0.39894228040143267794 * exp(-0.5 * z * z); }
 
@@ -62,10 +61,21 @@ static bool next_panel(panel_walk *w, double *middle, double *half) {
 /* E phi, E phi', E phi'' of v ~ N(mean, spread^2). */
 static void inner_means(const ntk_function *function, double range, double mean, double spread, double out[3]) {
   double middle, half, jet[3];
-  panel_walk walk = {mean - NORMAL_RANGE * spread, mean + NORMAL_RANGE * spread, PANEL, range, 1.5 * spread};
+  panel_walk walk = {mean - NTK_NORMAL_RANGE * spread, mean + NTK_NORMAL_RANGE * spread, PANEL, range, 1.5 * spread};
   out[0] = out[1] = out[2] = 0;
   if (!(spread > DBL_MIN)) {
     ntk_function_jet(function, mean, out);
+    return;
+  }
+  /* The trapezoidal rule needs fewer nodes until its step is far below the deviation's. */
+  if (spread < TRAPEZOID_BELOW) {
+    double step = spread > 0.4 ? NTK_QUADRATURE_STEP / spread : 0.5;
+    for (double z = 0.5 * step; z < NTK_NORMAL_RANGE; z += step) {
+      double weight = step * normal_density(z), left[3];
+      ntk_function_jet(function, mean + spread * z, jet);
+      ntk_function_jet(function, mean - spread * z, left);
+      for (int f = 0; f < 3; f++) out[f] += weight * (jet[f] + left[f]);
+    }
     return;
   }
   while (next_panel(&walk, &middle, &half)) {
@@ -78,9 +88,7 @@ static void inner_means(const ntk_function *function, double range, double mean,
   }
 }
 
-static void add_means(const ntk_function *function, double x, double weight, ntk_means *m) {
-  double jet[3];
-  ntk_function_jet(function, x, jet);
+void ntk_means_add(const double jet[3], double weight, ntk_means *m) {
   m->value += weight * jet[0];
   m->slope += weight * jet[1];
   m->value_square += weight * jet[0] * jet[0];
@@ -89,18 +97,24 @@ static void add_means(const ntk_function *function, double x, double weight, ntk
   m->bend += weight * jet[0] * jet[2];
 }
 
+static void add_means(const ntk_function *function, double x, double weight, ntk_means *m) {
+  double jet[3];
+  ntk_function_jet(function, x, jet);
+  ntk_means_add(jet, weight, m);
+}
+
 ntk_means ntk_function_means(const ntk_function *function, double q) {
   ntk_means m = {0, 0, 0, 0, 0, 0};
   double root = sqrt(q), step = ntk_quadrature_step(q), middle, half;
   if (q < PANELS_FROM) {
-    for (double z = 0.5 * step; z < NORMAL_RANGE; z += step) {
+    for (double z = 0.5 * step; z < NTK_NORMAL_RANGE; z += step) {
       double weight = step * normal_density(z);
       add_means(function, root * z, weight, &m);
       add_means(function, -root * z, weight, &m);
     }
     return m;
   }
-  panel_walk walk = {-NORMAL_RANGE * root, NORMAL_RANGE * root, PANEL, fmin(ntk_function_range(function), FAR), 1.5 * root};
+  panel_walk walk = {-NTK_NORMAL_RANGE * root, NTK_NORMAL_RANGE * root, PANEL, fmin(ntk_function_range(function), FAR), 1.5 * root};
   while (next_panel(&walk, &middle, &half)) {
     for (size_t i = 0; i < 2 * GAUSS_HALF; i++) {
       double u = middle + half * (i % 2 ? GAUSS[i / 2].x : -GAUSS[i / 2].x);
@@ -115,7 +129,7 @@ void ntk_function_pair(const ntk_function *function, double q, double rho, doubl
   double mixed = 0, middle, half, at[3], mean[3];
   /* The inner mean bends where v does, v = 0 at u = 0: as seen by u. */
   double share = root_q / fmax(root_s * fabs(rho), DBL_MIN);
-  panel_walk walk = {-NORMAL_RANGE * root_q, NORMAL_RANGE * root_q, PANEL * fmin(1, share), range * fmax(1, share), 1.5 * root_q};
+  panel_walk walk = {-NTK_NORMAL_RANGE * root_q, NTK_NORMAL_RANGE * root_q, PANEL * fmin(1, share), range * fmax(1, share), 1.5 * root_q};
   memset(given, 0, NTK_GIVEN * sizeof *given);
   if (!(q > 0)) return;
   while (next_panel(&walk, &middle, &half)) {

@@ -19,6 +19,10 @@ typedef struct {
 } ntk_means;
 
 ntk_means ntk_function_means(const ntk_function *function, double q);
+/** Adds one node: value and derivatives at it, weight with the density. */
+void ntk_means_add(const double jet[3], double weight, ntk_means *m);
+/** |z| up to which a standard normal density counts. */
+#define NTK_NORMAL_RANGE 9.0
 
 /** What a dual function gives for any pair, by Gauss-Legendre panels in two dimensions: slow (a millisecond), for every variance and rho. */
 void ntk_function_pair(const ntk_function *function, double q, double rho, double s, double given[NTK_GIVEN]);

@@ -34,9 +34,6 @@ def network_of(arch):
         "layer_norm": arch["layer_norm"],
         "input_transform": arch["input_transform"],
     }
-    if arch["type"] == "resnet":
-        if network.pop("layer_norm"):
-            return None
     if arch["parameterization"] == "standard":
         network["width"] = arch["width"]
     return network

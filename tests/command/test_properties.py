@@ -201,3 +201,19 @@ def test_relu_without_bias_does_not_see_odd_frequencies_of_the_circle(tmp_path):
     even = np.arange(8, 25, 2)
     rate = np.polyfit(np.log(even), np.log(spectrum[even]), 1)[0]
     assert -2.15 < rate < -1.9, rate
+
+
+def test_dropout_enters_through_the_variances(tmp_path):
+    """Independent masks leave E[x x'] and grow E[x^2] by 1/keep: the arc-cosine kernel of one hidden layer with the grown variances."""
+    rng, rate = np.random.default_rng(4), 0.4
+    x = rng.normal(size=(7, 3))
+    np.save(tmp_path / "x.npy", x)
+    network = "{type: layers, layers: [dense: {}, dropout: {rate: 0.4}, activation: relu, dense: {}]}"
+    ntkgan("gram", tmp_path / "x.npy", "--network", network, "--kernel", "nngp", "-o", tmp_path / "g.h5")
+    with h5py.File(tmp_path / "g.h5") as file:
+        gram = file["gram"][...]
+    r = x @ x.T / 3
+    q = np.diag(r) / (1 - rate)
+    norms = np.sqrt(np.outer(q, q))
+    angle = np.arccos(r / norms)
+    assert np.allclose(gram, norms * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi), rtol=1e-13)

@@ -1,4 +1,5 @@
 // ranks: 1
+#include "kernel/function.h"
 #include "unit/kernel_fixture.h"
 
 /* Expectations under two correlated normal variables by an independent rule: polar coordinates, each of the four sectors between the lines u = 0
@@ -138,7 +139,24 @@ static void activations_are_their_expectations(void **state) {
   assert_int_equal(bad, 0);
 }
 
+/* A function may be given by its values only. */
+static void derivatives_by_differences(void **state) {
+  (void)state;
+  const ntk_function *known[] = {&ntk_function_tanh, &ntk_function_sigmoid, &ntk_function_softplus, &ntk_function_silu, &ntk_function_mish};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    ntk_function values = {known[i]->value, NULL, known[i]->parity};
+    for (double x = -30; x < 30; x += 0.37) {
+      double exact[3], found[3];
+      ntk_function_jet(known[i], x, exact);
+      ntk_function_jet(&values, x, found);
+      CLOSE(found[0], exact[0], 1e-15 * (1 + fabs(x)));
+      CLOSE(found[1], exact[1], 1e-12 * (1 + fabs(x)));
+      CLOSE(found[2], exact[2], 5e-11 * (1 + fabs(x)));
+    }
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(activations_are_their_expectations)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(derivatives_by_differences), cmocka_unit_test(activations_are_their_expectations)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@ const ntk_engine NTK_TILE(ntk_engine) = {
               [NTK_DUAL_RECTIFIED_SQUARE] = NTK_TILE(ntk_layer_rectified_square),
               [NTK_DUAL_RECTIFIED_CUBE] = NTK_TILE(ntk_layer_rectified_cube),
               [NTK_DUAL_ELU] = NTK_TILE(ntk_layer_elu),
+              [NTK_DUAL_DROPOUT] = NTK_TILE(ntk_layer_dropout),
               [NTK_DUAL_SERIES] = NTK_TILE(ntk_layer_series)},
     .norm = NTK_TILE(ntk_norm),
     .sum = NTK_TILE(ntk_sum),

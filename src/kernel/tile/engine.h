@@ -39,6 +39,7 @@ typedef enum {
   NTK_DUAL_RECTIFIED_SQUARE,
   NTK_DUAL_RECTIFIED_CUBE,
   NTK_DUAL_ELU,
+  NTK_DUAL_DROPOUT,
   NTK_DUAL_SERIES,
   NTK_DUAL_COUNT
 } ntk_dual_name;
@@ -69,7 +70,7 @@ enum { NTK_GIVEN_V, NTK_GIVEN_DOT, NTK_GIVEN_CURVE, NTK_GIVEN_SLOPE, NTK_GIVEN_M
  *  and (second array) V_dot_r: the product of row's and column's, times |rho|^(n-2), bounds the error.
  *    row: alpha_0, E phi_1, E phi_2, E phi_3 / 2, E phi_4 / 4 | alpha_n, row_terms | E[phi_2 he_n] / 2, row_terms | two tails
  *    columns, each an array over points at distance `stride`: alpha_0, E phi_1, E phi_2 | alpha_n, column_terms | two tails */
-enum { NTK_SERIES_HEAD = 5, NTK_SERIES_COLUMN_HEAD = 3, NTK_SERIES_CHUNK = 8, NTK_SERIES_TERMS = 1024 };
+enum { NTK_SERIES_HEAD = 5, NTK_SERIES_COLUMN_HEAD = 3, NTK_SERIES_CHUNK = 8, NTK_SERIES_TERMS = 2048 };
 
 typedef struct {
   size_t first, step;

@@ -27,6 +27,7 @@ extern const ntk_pass_function NTK_TILE(ntk_layer_step)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_rectified_square)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_rectified_cube)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_elu)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_dropout)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_series)[NTK_MODES];
 
 extern const struct ntk_image_engine NTK_TILE(ntk_image);

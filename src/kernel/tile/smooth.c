@@ -11,6 +11,18 @@ NTK_INLINE ntk_dual identity(const ntk_pass *pass, ntk_pair pair) {
   return (ntk_dual){.r = pair.r, .s2 = pair.s2, .delta = pair.delta, .p = pair.p, .v_dot = 1, .v_r = 1, .slope_a = 0, .curve = 0, .curve_a = 0};
 }
 
+/* Dropout with independent masks for x and x': variances grow by 1/keep, the covariance does not (Srivastava et al. 2014). Constant: 1/keep. */
+NTK_INLINE ntk_dual dropout(const ntk_pass *pass, ntk_pair pair) {
+  const double growth = pass->constants[0], q = pass->row_before.q;
+  return (ntk_dual){.r = pair.r,
+                    .s2 = pair.s2 + (growth * growth - 1) * (q * pair.s),
+                    .delta = pair.delta + (growth - 1) * (q + pair.s),
+                    .p = growth * pair.p,
+                    .v_dot = 1,
+                    .v_r = 1,
+                    .slope_a = growth - 1};
+}
+
 /* a erf(b x) + c. Constants: b^2, 2 a^2/pi, c^2. */
 NTK_INLINE ntk_dual error_function(const ntk_pass *pass, ntk_pair pair) {
   const double b2 = pass->constants[0], k = pass->constants[1], c2 = pass->constants[2];
@@ -82,6 +94,7 @@ NTK_INLINE ntk_dual gelu(const ntk_pass *pass, ntk_pair pair) {
 }
 
 NTK_LAYER_TABLE(identity, identity);
+NTK_LAYER_TABLE(dropout, dropout);
 NTK_LAYER_TABLE(erf, error_function);
 NTK_LAYER_TABLE(sin, sine);
 NTK_LAYER_TABLE(rbf, rbf);
