@@ -27,7 +27,8 @@ void ntk_kernel_free(ntk_kernel **kernel);
 size_t ntk_kernel_dimension(const ntk_kernel *kernel);
 
 /** Per-point quantities of n points (layer variances and their derivatives, computed once). Copies x (row-major n x d).
- *  NTK_E_NONFINITE names the first point that is not finite. Memory O(n (d + layers)). */
+ *  NTK_E_NONFINITE names the first point that is not finite. Memory O(n (d + layers)); for networks over images (points row-major height x width x
+ *  channels) O(n d + n pixels layers). */
 NTK_CHECKED ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_prepared **out);
 void ntk_prepared_free(ntk_prepared **points);
 size_t ntk_prepared_count(const ntk_prepared *points);

@@ -76,6 +76,8 @@ static ntk_error *check_typed(ntk_checker *c, const ntk_key *key, const ntk_valu
   return ntk_check_entries(c, choice->keys, key->keys, choice->name, raw, out);
 }
 
+static ntk_error *missing_key(ntk_checker *c, const ntk_key *key, ntk_where where);
+
 static ntk_error *check_named(ntk_checker *c, const ntk_key *key, const ntk_value *raw, const ntk_value **out) {
   bool has_parameters = raw->kind == NTK_MAP && raw->count == 1;
   if (raw->kind != NTK_STRING && !has_parameters) return expected(c, key, raw);
@@ -89,7 +91,9 @@ static ntk_error *check_named(ntk_checker *c, const ntk_key *key, const ntk_valu
   size_t length = ntk_checker_enter(c, name);
   c->here = where.line ? where : outside;
   ntk_error *err = NULL;
-  if (parameters && parameters->kind != NTK_MAP)
+  if (ntk_choice_is_bare(choice))
+    err = parameters ? ntk_check_key(c, choice->keys, parameters, &checked) : missing_key(c, choice->keys, where);
+  else if (parameters && parameters->kind != NTK_MAP)
     err = ntk_checker_add(c, parameters->where, "expected parameters of %s (key: value)", name);
   else
     err = ntk_check_entries(c, choice->keys, key->keys, NULL, parameters, &checked);
@@ -142,9 +146,28 @@ static ntk_error *check_one(ntk_checker *c, const ntk_key *key, const ntk_value 
   return ntk_fail(NTK_E_INTERNAL, "key '%s' has no known type", key->name);
 }
 
+static ntk_error *check_lists(ntk_checker *c, const ntk_key *key, const ntk_value *raw, const ntk_value **out) {
+  ntk_key inner = *key;
+  ntk_value *lists;
+  inner.flags = (key->flags & ~(unsigned)NTK_KEY_LISTS) | NTK_KEY_LIST;
+  if (raw->kind != NTK_LIST) return expected(c, key, raw);
+  NTK_TRY(ntk_value_container(c->schema->arena, NTK_LIST, raw->where, &lists));
+  for (size_t i = 0; i < raw->count; i++) {
+    const ntk_value *item = raw->items[i].value, *checked = NULL;
+    if (item->kind != NTK_LIST)
+      NTK_TRY(expected(c, key, item));
+    else
+      NTK_TRY(ntk_check_key(c, &inner, item, &checked));
+    if (checked) NTK_TRY(ntk_value_append(c->schema->arena, lists, NULL, item->where, checked));
+  }
+  *out = lists;
+  return NULL;
+}
+
 ntk_error *ntk_check_key(ntk_checker *c, const ntk_key *key, const ntk_value *raw, const ntk_value **out) {
   *out = NULL;
   if (raw->kind == NTK_NULL && key->flags & NTK_KEY_NULLABLE) return keep(c, NTK_NULL, raw, out);
+  if (key->flags & NTK_KEY_LISTS) return check_lists(c, key, raw, out);
   if (!(key->flags & NTK_KEY_LIST)) return check_one(c, key, raw, out);
   ntk_value *list;
   NTK_TRY(ntk_value_container(c->schema->arena, NTK_LIST, raw->where, &list));

@@ -85,6 +85,7 @@ static void add_choices(const ntk_catalog *catalog, const char *kind, ntk_text *
 }
 
 void ntk_key_describe(const ntk_catalog *catalog, const ntk_key *key, ntk_text *out) {
+  if (key->flags & NTK_KEY_LISTS) ntk_text_add(out, "a list of lists of: ");
   if (key->flags & NTK_KEY_LIST) ntk_text_add(out, "one or a list of: ");
   switch (key->type) {
     case NTK_T_BOOL: ntk_text_add(out, "true or false"); break;
@@ -155,6 +156,8 @@ ntk_error *ntk_choice_names(const ntk_choices *kind, const char ***names, size_t
   for (size_t i = 0; i < *count; i++) (*names)[i] = kind->at(i)->name;
   return NULL;
 }
+
+bool ntk_choice_is_bare(const ntk_choice *choice) { return choice->keys && choice->keys->name && !*choice->keys->name; }
 
 const ntk_choices *ntk_catalog_kind(const ntk_catalog *catalog, const char *kind) {
   for (size_t i = 0; catalog && i < catalog->count; i++)

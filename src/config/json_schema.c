@@ -119,6 +119,17 @@ static void add_description(writer *w, const ntk_choice *choice) {
   if (choice->help && *choice->help) ntk_json_string(&w->j, "description", choice->help);
 }
 
+/* {NAME: {...}} */
+static void add_parameters(writer *w, const ntk_key *key, const ntk_choice *c) {
+  ntk_json_object(&w->j, c->name);
+  open_any(w);
+  ntk_json_string(&w->j, "type", "null");
+  next_any(w);
+  add_object(w, c->keys, key->keys, NULL, true);
+  close_any(w);
+  ntk_json_end_object(&w->j);
+}
+
 /* NAME, {type: NAME, ...} or {NAME: {...}}. */
 static void add_choices(writer *w, const ntk_key *key, const ntk_choices *choices) {
   open_any(w);
@@ -128,18 +139,15 @@ static void add_choices(writer *w, const ntk_key *key, const ntk_choices *choice
     next_any(w);
     add_description(w, c);
     if (key->type == NTK_T_TYPED) {
-      add_object(w, c->keys, key->keys, c->name, true);
+      add_object(w, ntk_choice_is_bare(c) ? NULL : c->keys, key->keys, c->name, true);
       continue;
     }
     ntk_json_string(&w->j, "type", "object");
     ntk_json_object(&w->j, "properties");
-    ntk_json_object(&w->j, c->name);
-    open_any(w);
-    ntk_json_string(&w->j, "type", "null");
-    next_any(w);
-    add_object(w, c->keys, key->keys, NULL, true);
-    close_any(w);
-    ntk_json_end_object(&w->j);
+    if (ntk_choice_is_bare(c))
+      add_key(w, c->name, c->keys);
+    else
+      add_parameters(w, key, c);
     ntk_json_end_object(&w->j);
     ntk_json_array(&w->j, "required");
     ntk_json_string(&w->j, NULL, c->name);
@@ -208,6 +216,15 @@ static void add_default(writer *w, const ntk_key *key) {
   ntk_arena_free(&arena);
 }
 
+static void add_lists(writer *w, const ntk_key *key) {
+  for (int level = 0; level < 2; level++) {
+    ntk_json_string(&w->j, "type", "array");
+    ntk_json_object(&w->j, "items");
+  }
+  add_type(w, key);
+  for (int level = 0; level < 2; level++) ntk_json_end_object(&w->j);
+}
+
 static void add_key(writer *w, const char *name, const ntk_key *key) {
   bool nullable = key->flags & NTK_KEY_NULLABLE || (key->type == NTK_T_SECTION && !key->fallback), list = key->flags & NTK_KEY_LIST;
   ntk_json_object(&w->j, name);
@@ -217,7 +234,10 @@ static void add_key(writer *w, const char *name, const ntk_key *key) {
   ntk_text_free(&description);
   add_default(w, key);
   if (nullable || list) open_any(w);
-  add_type(w, key);
+  if (key->flags & NTK_KEY_LISTS)
+    add_lists(w, key);
+  else
+    add_type(w, key);
   if (list) {
     next_any(w);
     ntk_json_string(&w->j, "type", "array");

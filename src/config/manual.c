@@ -6,7 +6,10 @@
 /* "an integer >= 1 (iterations)"; choices by the command that lists them. */
 static void add_expectation(const ntk_catalog *catalog, const ntk_key *key, ntk_text *out) {
   if (key->type == NTK_T_TYPED || key->type == NTK_T_NAMED) {
-    ntk_text_addf(out, "%s%s: ntkgan list %s", key->flags & NTK_KEY_LIST ? "one or a list of " : "",
+    ntk_text_addf(out, "%s%s: ntkgan list %s",
+                  key->flags & NTK_KEY_LISTS  ? "a list of lists of "
+                  : key->flags & NTK_KEY_LIST ? "one or a list of "
+                                              : "",
                   key->type == NTK_T_TYPED ? "{type: NAME, ...}" : "NAME or {NAME: {...}}", key->kind);
     if (key->flags & NTK_KEY_NULLABLE) ntk_text_add(out, "; or null");
   } else
@@ -58,7 +61,7 @@ void ntk_schema_help(const ntk_catalog *catalog, ntk_text *out) {
 static void add_parameters(const ntk_catalog *catalog, const ntk_key *keys, unsigned level, ntk_text *out) {
   for (; keys && keys->name; keys++) {
     const char *value = keys->fallback ? keys->fallback : keys->flags & NTK_KEY_REQUIRED ? "*" : "";
-    ntk_text_addf(out, "    %*s%-*s %-10s %s", (int)(2 * level), "", (int)(20 - 2 * level), keys->name, value, keys->help);
+    ntk_text_addf(out, "    %*s%-*s %-10s %s", (int)(2 * level), "", (int)(20 - 2 * level), *keys->name ? keys->name : "(value)", value, keys->help);
     if (keys->type != NTK_T_SECTION) {
       ntk_text_add(out, " [");
       add_expectation(catalog, keys, out);

@@ -32,6 +32,7 @@ enum {
   NTK_KEY_LIST = 4,     /* one or a list of them; the checked form is a list */
   NTK_KEY_OPEN_MIN = 8, /* min itself excluded */
   NTK_KEY_EITHER = 32,  /* not together with the key before it in the table; given, that key gets no default */
+  NTK_KEY_LISTS = 64,   /* a list of lists */
   NTK_KEY_NO_ID = 16    /* does not enter the run id (study, repeat, sweep, resources) */
 };
 
@@ -54,7 +55,7 @@ typedef struct ntk_key {
 /** One thing that can be chosen by name. All text static. */
 typedef struct {
   const char *name;
-  const ntk_key *keys;  /* its parameters; NULL = none */
+  const ntk_key *keys;  /* its parameters; NULL = none. One row with the name "" (NTK_T_NAMED only): {NAME: value} holds that value itself */
   const char *formula;  /* one line of plain text */
   const char *help;     /* one line */
   const char *source;   /* paper, equation */
@@ -75,6 +76,9 @@ typedef struct {
 
 const ntk_choices *ntk_catalog_kind(const ntk_catalog *catalog, const char *kind);
 const ntk_choice *ntk_catalog_choice(const ntk_catalog *catalog, const char *kind, const char *name);
+
+/** Whether {NAME: value} of this choice holds a value instead of parameters. */
+bool ntk_choice_is_bare(const ntk_choice *choice);
 
 /** Keys of a study (without `sweep`, which config/study.h handles). */
 const ntk_key *ntk_study_keys(void);

@@ -33,12 +33,14 @@ static ntk_error *strip_map(stripper *s, const ntk_key *own, const ntk_key *comm
 static ntk_error *strip_value(stripper *s, const ntk_key *key, const ntk_value *checked, const ntk_value **out) {
   ntk_arena *arena = s->checker.schema->arena;
   *out = checked;
-  if (checked->kind == NTK_LIST && key->flags & NTK_KEY_LIST) {
+  if (checked->kind == NTK_LIST && key->flags & (NTK_KEY_LIST | NTK_KEY_LISTS)) {
+    ntk_key inner = *key;
     ntk_value *list;
+    inner.flags = (key->flags & ~(unsigned)(NTK_KEY_LISTS | NTK_KEY_LIST)) | (key->flags & NTK_KEY_LISTS ? NTK_KEY_LIST : 0);
     NTK_TRY(ntk_value_container(arena, NTK_LIST, checked->where, &list));
     for (size_t i = 0; i < checked->count; i++) {
       const ntk_value *item;
-      NTK_TRY(strip_value(s, key, checked->items[i].value, &item));
+      NTK_TRY(strip_value(s, &inner, checked->items[i].value, &item));
       NTK_TRY(ntk_value_append(arena, list, NULL, item->where, item));
     }
     *out = list;
@@ -52,7 +54,10 @@ static ntk_error *strip_value(stripper *s, const ntk_key *key, const ntk_value *
   if (key->type == NTK_T_TYPED) return strip_map(s, choice->keys, key->keys, checked, out);
   const ntk_value *parameters;
   ntk_value *named;
-  NTK_TRY(strip_map(s, choice->keys, key->keys, checked->items[0].value, &parameters));
+  if (ntk_choice_is_bare(choice))
+    NTK_TRY(strip_value(s, choice->keys, checked->items[0].value, &parameters));
+  else
+    NTK_TRY(strip_map(s, choice->keys, key->keys, checked->items[0].value, &parameters));
   NTK_TRY(ntk_value_container(arena, NTK_MAP, checked->where, &named));
   *out = named;
   return ntk_value_append(arena, named, choice->name, checked->where, parameters);

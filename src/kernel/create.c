@@ -7,12 +7,29 @@
 #include "kernel/networks.h"
 #include "kernel/object.h"
 
+static const char BLIND[] = "not characteristic: k(0, x) = 0 for every x, so mass at the origin is not seen (give the network biases)";
+
+static ntk_error *find_image_warning(ntk_kernel *kernel) {
+  ntk_error *err = NULL;
+  ntk_prepared *points = NULL;
+  double *black, k;
+  NTK_TRY(NTK_NEW(kernel->dimension, &black));
+  NTK_TRY_OUT(ntk_prepare(kernel, 1, black, &points));
+  ntk_prepared_diagonal(kernel, points, &k);
+  if (k == 0) kernel->warning = BLIND;
+out:
+  ntk_prepared_free(&points);
+  free(black);
+  return err;
+}
+
 /* A kernel with k(0, 0) = 0 has k(0, x) = 0 for every x. */
 static ntk_error *find_warning(ntk_kernel *kernel) {
+  if (kernel->image) return find_image_warning(kernel);
   double *entry;
   NTK_TRY(NTK_NEW(kernel->program.stages * NTK_V_FIELDS, &entry));
   if (ntk_point_recursion(kernel, 0, entry, 1) == 0) {
-    kernel->warning = "not characteristic: k(0, x) = 0 for every x, so mass at the origin is not seen (give the network biases)";
+    kernel->warning = BLIND;
   }
   free(entry);
   return NULL;
@@ -28,7 +45,9 @@ ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t 
   kernel->dimension = dimension;
   kernel->mode = strcmp(kind, "ntk") ? 0 : NTK_MODE_NTK;
   kernel->engine = ntk_engine_choose(NULL);
+  kernel->evaluator = &ntk_dense_evaluator;
   NTK_TRY_OUT(ntk_network_build(network, kernel));
+  if (kernel->image) kernel->evaluator = &ntk_image_evaluator;
   NTK_TRY_OUT(find_warning(kernel));
   *out = kernel;
   kernel = NULL;
@@ -39,7 +58,7 @@ out:
 
 static ntk_error *parse(ntk_arena *arena, const char *text, const char *kind, size_t dimension, ntk_kernel **out) {
   static const ntk_key key = {"network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL, "architecture"};
-  ntk_choices kinds[] = {*ntk_network_choices(), *ntk_activation_choices()};
+  ntk_choices kinds[] = {*ntk_network_choices(), *ntk_activation_choices(), *ntk_layer_choices()};
   ntk_catalog catalog = {sizeof kinds / sizeof *kinds, kinds};
   ntk_schema schema = {arena, &catalog, NULL};
   const ntk_value *raw, *checked;
@@ -60,6 +79,8 @@ ntk_error *ntk_kernel_parse(const char *network, const char *kind, size_t dimens
 void ntk_kernel_free(ntk_kernel **kernel) {
   if (!*kernel) return;
   ntk_program_free(&(*kernel)->program);
+  if ((*kernel)->image) ntk_image_program_free((*kernel)->image);
+  free((*kernel)->image);
   free(*kernel);
   *kernel = NULL;
 }
@@ -69,7 +90,5 @@ size_t ntk_kernel_dimension(const ntk_kernel *kernel) { return kernel->dimension
 const char *ntk_kernel_warning(const ntk_kernel *kernel) { return kernel->warning; }
 
 double ntk_kernel_cost(const ntk_kernel *kernel, int with_gradient) {
-  double cost = kernel->dimension <= NTK_DIRECT_DIMENSION ? 0.3 + 0.1 * (double)kernel->dimension : 1 + 0.02 * (double)kernel->dimension;
-  for (size_t i = 0; i < kernel->program.count; i++) cost += kernel->program.ops[i].cost;
-  return with_gradient ? 1.6 * cost : cost;
+  return kernel->evaluator->cost(kernel) * (with_gradient ? kernel->evaluator->gradient_factor : 1);
 }

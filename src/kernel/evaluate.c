@@ -78,6 +78,12 @@ static void apply_op(const ntk_kernel *kernel, ntk_workspace *workspace, const n
                    .constants = op->constants,
                    .dense = op->dense};
   const ntk_engine *engine = kernel->engine;
+  size_t index = (size_t)(op - kernel->program.ops);
+  ntk_series series;
+  if (tile->x->features[index]) {
+    series = ntk_features_pair(tile->x->features[index], block.row, tile->z->features[index], block.column, op->constants);
+    pass.series = &series;
+  }
   switch (op->kind) {
     case NTK_OP_LAYER: engine->layer[op->dual][mode](&pass); break;
     case NTK_OP_NORM: engine->norm[mode](&pass); break;

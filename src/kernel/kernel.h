@@ -10,9 +10,10 @@
 /** Kernel from a checked `network` value ({type: mlp, ...}, of the catalog kind "networks"). */
 NTK_CHECKED ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t dimension, ntk_kernel **out);
 
-/** The tables: catalog kinds "networks" and "activations". */
+/** The tables: catalog kinds "networks", "activations" and "layers" (items of {type: layers, layers: [...]}). */
 const ntk_choices *ntk_network_choices(void);
 const ntk_choices *ntk_activation_choices(void);
+const ntk_choices *ntk_layer_choices(void);
 
 /** Name of the instruction set the tile evaluators use ("x86-64-v4", "x86-64-v3", "x86-64", "generic"): the best this machine has,
  *  or what the environment variable NTKGAN_ISA names if the machine has it. */

@@ -5,18 +5,22 @@
 #include <string.h>
 
 #include "kernel/activation.h"
+#include "kernel/layers.h"
 
 /* clang-format off: one key a line */
-#define ACTIVATION_KEYS \
-  {"activation", NTK_T_NAMED, NTK_KEY_REQUIRED | NTK_KEY_LIST, 0, 0, NULL, "activations", NULL, NULL, NULL, \
-   "activation, or a list of them: parallel branches at each layer, outputs summed"}
-#define DENSE_KEYS \
-  {"weight_stddev", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1e6, NULL, NULL, NULL, "1.0", NULL, "standard deviation of the weights (W)"}, \
-  {"bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the biases; null: no bias parameter"}, \
-  {"last_bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the last layer's bias; null: no parameter"}, \
-  {"parameterization", NTK_T_WORD, 0, 0, 0, "ntk|standard", NULL, NULL, "ntk", NULL, "where the 1/sqrt(width) is: forward or initialisation"}, \
-  {"width", NTK_T_INTEGER, 0, 1, 1e9, NULL, NULL, NULL, "128", "units", "hidden layers' output width; enters `standard` only"}, \
-  {"input_transform", NTK_T_WORD, 0, 0, 0, "identity|tanh|atanh", NULL, NULL, "identity", NULL, "elementwise, before the network"}
+#define ACTIVATION_KEYS                                                                                      \
+  {                                                                                                          \
+    "activation", NTK_T_NAMED, NTK_KEY_REQUIRED | NTK_KEY_LIST, 0, 0, NULL, "activations", NULL, NULL, NULL, \
+        "activation, or a list of them: parallel branches at each layer, outputs summed"                     \
+  }
+#define DENSE_KEYS                                                                                                                                 \
+  {"weight_stddev", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1e6, NULL, NULL, NULL, "1.0", NULL, "standard deviation of the weights (W)"},               \
+      {"bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the biases; null: no bias parameter"},            \
+      {"last_bias_stddev", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1e6, NULL, NULL, NULL, "0.0", NULL, "of the last layer's bias; null: no parameter"}, \
+      {"parameterization", NTK_T_WORD, 0, 0, 0, "ntk|standard", NULL, NULL, "ntk", NULL, "where the 1/sqrt(width) is: forward or initialisation"}, \
+      {"width", NTK_T_INTEGER, 0, 1, 1e9, NULL, NULL, NULL, "128", "units", "hidden layers' output width; enters `standard` only"}, {              \
+    "input_transform", NTK_T_WORD, 0, 0, 0, "identity|tanh|atanh", NULL, NULL, "identity", NULL, "elementwise, before the network"                 \
+  }
 
 static const ntk_key mlp_keys[] = {
     {"depth", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, "layers", "hidden layers"},
@@ -25,11 +29,31 @@ static const ntk_key mlp_keys[] = {
     DENSE_KEYS,
     NTK_KEYS_END};
 
-static const ntk_key resnet_keys[] = {
-    {"blocks", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, NULL, "residual blocks"},
-    {"block_depth", NTK_T_INTEGER, 0, 1, 1000, NULL, NULL, NULL, "1", "layers", "hidden layers in a block"},
+static const ntk_key resnet_keys[] = {{"blocks", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, NULL, "residual blocks"},
+                                      {"block_depth", NTK_T_INTEGER, 0, 1, 1000, NULL, NULL, NULL, "1", "layers", "hidden layers in a block"},
+                                      ACTIVATION_KEYS,
+                                      DENSE_KEYS,
+                                      NTK_KEYS_END};
+
+static const ntk_key image_keys[] = {
+    {"height", NTK_T_INTEGER, NTK_KEY_REQUIRED, 1, 65536, NULL, NULL, NULL, NULL, "pixels", "lines"},
+    {"width", NTK_T_INTEGER, NTK_KEY_REQUIRED, 1, 65536, NULL, NULL, NULL, NULL, "pixels", "pixels a line"},
+    {"channels", NTK_T_INTEGER, NTK_KEY_REQUIRED, 1, 65536, NULL, NULL, NULL, NULL, NULL, "numbers a pixel (they vary fastest)"},
+    NTK_KEYS_END};
+
+static const ntk_key dcgan_keys[] = {
+    {"image", NTK_T_SECTION, NTK_KEY_REQUIRED, 0, 0, NULL, NULL, image_keys, NULL, NULL, "shape of the points"},
+    {"variant", NTK_T_WORD, 0, 0, 0, "as_intended|as_published", NULL, NULL, "as_intended", NULL,
+     "as_intended: three blocks of stride 2, 32 x 32 pixels or more; as_published: what the code of GAN(TK)2 runs"},
     ACTIVATION_KEYS,
+    {"layer_norm", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "false", NULL, "layer normalisation before each activation but the first"},
     DENSE_KEYS,
+    NTK_KEYS_END};
+
+static const ntk_key layers_keys[] = {
+    {"image", NTK_T_SECTION, NTK_KEY_NULLABLE, 0, 0, NULL, NULL, image_keys, "null", NULL, "shape of the points, where they are images"},
+    {"layers", NTK_T_NAMED, NTK_KEY_REQUIRED | NTK_KEY_LIST, 0, 0, NULL, "layers", NULL, NULL, NULL, "from the input to the output"},
+    {"input_transform", NTK_T_WORD, 0, 0, 0, "identity|tanh|atanh", NULL, NULL, "identity", NULL, "elementwise, before the network"},
     NTK_KEYS_END};
 /* clang-format on */
 
@@ -62,17 +86,8 @@ typedef struct {
   double width;
 } builder;
 
-/* A dense layer. The variance of a standard-parameterized layer's weights is W^2/fan_in, so its gradient carries fan_in (Sohl-Dickstein et al. 2020). */
 static ntk_dense dense(const builder *b, double fan_in, const char *bias_key) {
-  double w = ntk_get_number(b->network, "weight_stddev");
-  bool has_bias = ntk_has(b->network, bias_key);
-  double bias = has_bias ? ntk_get_number(b->network, bias_key) : 0;
-  ntk_dense layer = {.weight = w * w, .bias = bias * bias, .nngp_factor = w * w, .constant = bias * bias};
-  if (b->standard) {
-    layer.nngp_factor = fan_in;
-    layer.constant = has_bias ? 1 : 0;
-  }
-  return layer;
+  return ntk_dense_make(ntk_get_number(b->network, "weight_stddev"), ntk_value_get(b->network, bias_key), b->standard, fan_in);
 }
 
 static ntk_error *plain(const builder *b, size_t from, size_t to, ntk_dense layer) {
@@ -80,11 +95,9 @@ static ntk_error *plain(const builder *b, size_t from, size_t to, ntk_dense laye
 }
 
 static ntk_error *one_activation(const builder *b, const ntk_value *choice, size_t from, size_t to, ntk_dense layer) {
-  double constants[NTK_CONSTANTS] = {0};
-  const ntk_activation *activation = ntk_activation_find(ntk_choice_name(choice));
-  if (!activation) return ntk_fail(NTK_E_INTERNAL, "activation '%s' has no row in the kernel's table", ntk_choice_name(choice));
-  activation->constants(ntk_choice_parameters(choice), constants);
-  return ntk_program_layer(b->program, from, to, activation->dual, constants, activation->cost, layer);
+  ntk_unit unit;
+  NTK_TRY(ntk_unit_of(choice, &unit));
+  return ntk_program_layer(b->program, from, to, unit.dual, unit.constants, unit.cost, layer);
 }
 
 /* Registers: the state is in `at`; `spare` and `extra` are free. */
@@ -157,6 +170,16 @@ static ntk_error *build_rbf(const ntk_value *network, ntk_kernel *kernel) {
   return NULL;
 }
 
+static ntk_error *build_layers(const ntk_value *network, ntk_kernel *kernel) {
+  kernel->transform = find_transform(ntk_get_text(network, "input_transform"));
+  return ntk_build_layers(network, kernel);
+}
+
+static ntk_error *build_dcgan(const ntk_value *network, ntk_kernel *kernel) {
+  kernel->transform = find_transform(ntk_get_text(network, "input_transform"));
+  return ntk_build_dcgan(network, kernel);
+}
+
 typedef struct {
   ntk_choice choice;
   ntk_error *(*build)(const ntk_value *network, ntk_kernel *kernel);
@@ -169,6 +192,11 @@ static const network_row TABLE[] = {
     {{"resnet", resnet_keys, "dense, then blocks times (dense(x) + F(x)), activation, dense", "residual network; the skip is a dense layer",
       "Franceschi et al. 2022 (GAN(TK)2)", NULL},
      build_resnet},
+    {{"dcgan", dcgan_keys, "conv 3x3, then 4 times (activation, conv 4x4), flatten", "convolutional network",
+      "Radford et al. 2016; Franceschi et al. 2022 (GAN(TK)2)", NULL},
+     build_dcgan},
+    {{"layers", layers_keys, "the layers one after the other", "any network, layer by layer (ntkgan list layers)", "Novak et al. 2020", NULL},
+     build_layers},
     {{"rbf", rbf_keys, "k(x, x') = exp(-|x-x'|^2 / (2 bandwidth^2))", "the Gaussian kernel itself", "Gretton et al. 2012", NULL}, build_rbf},
 };
 

@@ -2,6 +2,8 @@
 #ifndef NTK_KERNEL_OBJECT_H
 #define NTK_KERNEL_OBJECT_H
 
+#include "kernel/features.h"
+#include "kernel/image_program.h"
 #include "kernel/kernel.h"
 #include "kernel/program.h"
 
@@ -13,16 +15,33 @@ typedef struct {
   double limit;
 } ntk_transform;
 
+/** How a kernel is evaluated: the tile functions of ntkgan/kernel.h and what they need. */
+typedef struct {
+  size_t (*tables)(const ntk_kernel *kernel);                                  /* arrays over points in ntk_prepared.variances */
+  ntk_error *(*prepare)(const ntk_kernel *kernel, ntk_prepared *points);       /* fills them and the diagonal from points->inputs */
+  ntk_error *(*workspace)(const ntk_kernel *kernel, ntk_workspace *workspace); /* fills it; ntk_workspace_free() releases */
+  void (*values)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld);
+  void (*gradients)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld);
+  void (*apply)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const double *w, double *value, double *gradient);
+  double (*cost)(const ntk_kernel *kernel);
+  double gradient_factor; /* cost with gradients over that without */
+} ntk_evaluator;
+
+extern const ntk_evaluator ntk_dense_evaluator; /* points are vectors: tiles.c */
+extern const ntk_evaluator ntk_image_evaluator; /* points are images: image_tiles.c */
+
 struct ntk_kernel {
-  ntk_program program;
-  int mode; /* NTK_MODE_NTK or 0 */
+  const ntk_evaluator *evaluator;
+  ntk_program program;      /* of the dense evaluator */
+  ntk_image_program *image; /* of the image evaluator, else NULL */
+  int mode;                 /* NTK_MODE_NTK or 0 */
   size_t dimension;
   const ntk_transform *transform; /* NULL = identity */
   const ntk_engine *engine;
   const char *warning;
 };
 
-/** What is tabulated of a variance, in the order of the arrays. */
+/** What the dense evaluator tabulates of a variance, in the order of the arrays. */
 enum { NTK_V_Q, NTK_V_ROOT, NTK_V_INVERSE, NTK_V_TANGENT, NTK_V_SLOPE, NTK_V_T, NTK_V_FIELDS };
 
 struct ntk_prepared {
@@ -31,9 +50,11 @@ struct ntk_prepared {
   double *points;    /* n x d, as given */
   double *inputs;    /* n x d, transformed; `points` itself without a transform */
   double *factors;   /* n x d, derivative of the transform; NULL without */
-  double *columns;   /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION; else NULL */
-  double *variances; /* [(stage*NTK_V_FIELDS + field)*stride + point] */
+  double *columns;   /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION or for images; else NULL */
+  double *variances; /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; see image_program.h for images */
   double *diagonal;  /* k(x, x) */
+  ntk_features **features; /* one an operation, NULL where it is no series */
+  size_t operations;
 };
 
 enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 2 * NTK_BLOCK };
@@ -48,11 +69,19 @@ struct ntk_workspace {
   double *weighted;  /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: w k_B of a panel (large d) */
   double *gradient;  /* NTK_PANEL_ROWS x d */
   double *radial;    /* NTK_PANEL_ROWS: coefficient of x in the gradient */
+  struct ntk_image_workspace *image;
 };
 
 static inline const double *ntk_variance_array(const ntk_prepared *points, size_t stage, size_t field) {
   return points->variances + (stage * NTK_V_FIELDS + field) * points->stride;
 }
+
+/** The tables and the diagonal of vectors, of images. */
+NTK_CHECKED ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *points);
+NTK_CHECKED ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points);
+
+/** The dense evaluator's part of a workspace. */
+NTK_CHECKED ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *workspace);
 
 /** The loops for the best instruction set of this machine (or NTKGAN_ISA's), and that set's name. */
 const ntk_engine *ntk_engine_choose(const char **name);

@@ -32,8 +32,10 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
     NTK_TRY(NTK_NEW(n * d, &p->inputs));
     NTK_TRY(NTK_NEW(n * d, &p->factors));
   }
-  if (d <= NTK_DIRECT_DIMENSION) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
-  NTK_TRY(NTK_NEW(kernel->program.stages * NTK_V_FIELDS * p->stride, &p->variances));
+  if (d <= NTK_DIRECT_DIMENSION || kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
+  NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
+  p->operations = kernel->program.count;
+  NTK_TRY(NTK_NEW(p->operations, &p->features));
   return NTK_NEW(n, &p->diagonal);
 }
 
@@ -44,19 +46,31 @@ static void transform_point(const ntk_transform *transform, size_t d, const doub
   }
 }
 
+static double squared_norm(const ntk_prepared *p, size_t i) {
+  const double *input = p->inputs + i * p->dimension;
+  double norm = 0;
+  for (size_t a = 0; a < p->dimension; a++) norm += input[a] * input[a];
+  return norm;
+}
+
+ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *p) {
+  for (size_t i = 0; i < p->count; i++)
+    p->diagonal[i] = ntk_point_recursion(kernel, squared_norm(p, i) / (double)p->dimension, p->variances + i, p->stride);
+  return NULL;
+}
+
 static ntk_error *fill(const ntk_kernel *kernel, const double *x, ntk_prepared *p) {
   size_t d = p->dimension;
   for (size_t i = 0; i < p->count; i++) {
     NTK_TRY(check_point(kernel->transform, i, d, x + i * d));
     memcpy(p->points + i * d, x + i * d, d * sizeof *x);
     if (kernel->transform) transform_point(kernel->transform, d, x + i * d, p->inputs + i * d, p->factors + i * d);
-    const double *input = p->inputs + i * d;
-    double norm = 0;
-    for (size_t a = 0; a < d; a++) norm += input[a] * input[a];
-    for (size_t a = 0; p->columns && a < d; a++) p->columns[a * p->stride + i] = input[a];
-    p->diagonal[i] = ntk_point_recursion(kernel, norm / (double)d, p->variances + i, p->stride);
-    if (!isfinite(p->diagonal[i]))
-      return ntk_fail(NTK_E_NONFINITE, "kernel of point %zu with itself is %g (squared norm %g)", i, p->diagonal[i], norm);
+    for (size_t a = 0; p->columns && a < d; a++) p->columns[a * p->stride + i] = p->inputs[i * d + a];
+  }
+  NTK_TRY(kernel->evaluator->prepare(kernel, p));
+  for (size_t i = 0; i < p->count; i++) {
+    if (isfinite(p->diagonal[i])) continue;
+    return ntk_fail(NTK_E_NONFINITE, "kernel of point %zu with itself is %g (squared norm %g)", i, p->diagonal[i], squared_norm(p, i));
   }
   return NULL;
 }
@@ -66,6 +80,16 @@ static void pad(double *arrays, size_t count, size_t n, size_t stride) {
   for (size_t a = 0; n && a < count; a++) {
     for (size_t i = n; i < stride; i++) arrays[a * stride + i] = arrays[a * stride + n - 1];
   }
+}
+
+static ntk_error *fill_features(const ntk_kernel *kernel, ntk_prepared *p) {
+  for (size_t i = 0; i < p->operations; i++) {
+    const ntk_op *op = &kernel->program.ops[i];
+    if (op->kind != NTK_OP_LAYER || op->dual != NTK_DUAL_SERIES) continue;
+    const double *q = ntk_variance_array(p, op->before, NTK_V_Q);
+    NTK_TRY(ntk_features_create(kernel->engine, op->constants, p->count, p->stride, q, &p->features[i]));
+  }
+  return NULL;
 }
 
 ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_prepared **out) {
@@ -78,7 +102,8 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   p->stride = (n + 2 * NTK_LANES - 1) / NTK_LANES * NTK_LANES;
   NTK_TRY_OUT(allocate(kernel, p));
   NTK_TRY_OUT(fill(kernel, x, p));
-  pad(p->variances, kernel->program.stages * NTK_V_FIELDS, n, p->stride);
+  NTK_TRY_OUT(fill_features(kernel, p));
+  pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
   *out = p;
   p = NULL;
@@ -96,6 +121,8 @@ void ntk_prepared_free(ntk_prepared **points) {
   free(p->columns);
   free(p->variances);
   free(p->diagonal);
+  for (size_t i = 0; p->features && i < p->operations; i++) ntk_features_free(&p->features[i]);
+  free(p->features);
   free(p);
   *points = NULL;
 }

@@ -73,9 +73,9 @@ static void write_values(void *context, const ntk_block *block, const ntk_result
   memcpy(m->out + (block->row - m->tile->row) * m->ld + (block->column - m->tile->column), result->k, block->count * sizeof *m->out);
 }
 
-void ntk_tile_values(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld) {
-  matrix_context context = {&tile, out, ld};
-  each_panel(kernel, workspace, &tile, false, write_values, &context);
+static void values(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld) {
+  matrix_context context = {tile, out, ld};
+  each_panel(kernel, workspace, tile, false, write_values, &context);
 }
 
 static void write_gradients(void *context, const ntk_block *block, const ntk_result *result, size_t i, size_t j) {
@@ -93,9 +93,9 @@ static void write_gradients(void *context, const ntk_block *block, const ntk_res
   }
 }
 
-void ntk_tile_gradients(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld) {
-  matrix_context context = {&tile, out, ld};
-  each_panel(kernel, workspace, &tile, true, write_gradients, &context);
+static void gradients(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld) {
+  matrix_context context = {tile, out, ld};
+  each_panel(kernel, workspace, tile, true, write_gradients, &context);
 }
 
 typedef struct {
@@ -176,20 +176,49 @@ static void copy_weights(ntk_workspace *workspace, size_t count, size_t c, const
   for (size_t j = 0; j < count; j++) workspace->weights[j] = w[j * c];
 }
 
-void ntk_tile_apply(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const double *w, double *value, double *gradient) {
+static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const double *w, double *value,
+                  double *gradient) {
   size_t d = kernel->dimension;
-  if (!value && !gradient) return;
-  for (size_t i = 0; i < tile.rows; i += NTK_PANEL_ROWS) {
-    size_t rows = smaller(NTK_PANEL_ROWS, tile.rows - i);
-    apply_context context = {kernel, workspace, &tile, c, value ? value + i * c : NULL, gradient != NULL};
+  for (size_t i = 0; i < tile->rows; i += NTK_PANEL_ROWS) {
+    size_t rows = smaller(NTK_PANEL_ROWS, tile->rows - i);
+    apply_context context = {kernel, workspace, tile, c, value ? value + i * c : NULL, gradient != NULL};
     memset(workspace->gradient, 0, rows * d * sizeof *workspace->gradient);
     memset(workspace->radial, 0, rows * sizeof *workspace->radial);
-    for (size_t j = 0; j < tile.columns; j += NTK_PANEL_COLUMNS) {
-      panel p = {i, rows, j, smaller(NTK_PANEL_COLUMNS, tile.columns - j)};
+    for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
+      panel p = {i, rows, j, smaller(NTK_PANEL_COLUMNS, tile->columns - j)};
       copy_weights(workspace, p.columns, c, w + j * c);
-      each_block(kernel, workspace, &tile, p, gradient != NULL, accumulate, &context);
+      each_block(kernel, workspace, tile, p, gradient != NULL, accumulate, &context);
       finish_panel(&context, p, w + j * c);
     }
     if (gradient) finish_rows(&context, i, rows, gradient);
   }
+}
+
+static size_t tables(const ntk_kernel *kernel) { return kernel->program.stages * NTK_V_FIELDS; }
+
+static double cost(const ntk_kernel *kernel) {
+  double d = (double)kernel->dimension, sum = kernel->dimension <= NTK_DIRECT_DIMENSION ? 0.3 + 0.1 * d : 1 + 0.02 * d;
+  for (size_t i = 0; i < kernel->program.count; i++) sum += kernel->program.ops[i].cost;
+  return sum;
+}
+
+const ntk_evaluator ntk_dense_evaluator = {.tables = tables,
+                                           .prepare = ntk_dense_prepare,
+                                           .workspace = ntk_dense_workspace,
+                                           .values = values,
+                                           .gradients = gradients,
+                                           .apply = apply,
+                                           .cost = cost,
+                                           .gradient_factor = 1.6};
+
+void ntk_tile_values(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld) {
+  kernel->evaluator->values(kernel, workspace, &tile, out, ld);
+}
+
+void ntk_tile_gradients(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld) {
+  kernel->evaluator->gradients(kernel, workspace, &tile, out, ld);
+}
+
+void ntk_tile_apply(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const double *w, double *value, double *gradient) {
+  if (value || gradient) kernel->evaluator->apply(kernel, workspace, &tile, c, w, value, gradient);
 }

@@ -1,9 +1,9 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "kernel/object.h"
+#include "kernel/image.h"
 
-static ntk_error *allocate(const ntk_kernel *kernel, ntk_workspace *w) {
+ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *w) {
   size_t panel = (size_t)NTK_PANEL_ROWS * NTK_PANEL_COLUMNS;
   NTK_TRY(NTK_NEW(kernel->program.registers * NTK_STATES * NTK_BLOCK, &w->registers));
   NTK_TRY(NTK_NEW(4 * NTK_BLOCK, &w->scratch));
@@ -22,7 +22,7 @@ ntk_error *ntk_workspace_create(const ntk_kernel *kernel, ntk_workspace **out) {
   ntk_workspace *w;
   *out = NULL;
   NTK_TRY(NTK_NEW(1, &w));
-  ntk_error *err = allocate(kernel, w);
+  ntk_error *err = kernel->evaluator->workspace(kernel, w);
   if (err) ntk_workspace_free(&w);
   *out = w;
   return err;
@@ -40,6 +40,7 @@ void ntk_workspace_free(ntk_workspace **workspace) {
   free(w->weighted);
   free(w->gradient);
   free(w->radial);
+  ntk_image_workspace_free(&w->image);
   free(w);
   *workspace = NULL;
 }

@@ -27,6 +27,11 @@ static const bench_case cases[] = {
     {"relu x 3, value + gradient", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 784, 1, 3 * 59},
     {"erf x 3, value + gradient", "{type: mlp, depth: 3, activation: erf, bias_stddev: 1}", 2, 1, 0},
     {"gelu x 3, value + gradient", "{type: mlp, depth: 3, activation: gelu, bias_stddev: 1}", 2, 1, 0},
+    {"tanh x 3 (q <= 1), value", "{type: mlp, depth: 3, activation: tanh, weight_stddev: 0.8, bias_stddev: 0.3}", 2, 0, 0},
+    {"tanh x 3 (q <= 1), v. + gradient", "{type: mlp, depth: 3, activation: tanh, weight_stddev: 0.8, bias_stddev: 0.3}", 2, 1, 0},
+    {"tanh x 3 (q <= 4), v. + gradient", "{type: mlp, depth: 3, activation: tanh, weight_stddev: 1.5, bias_stddev: 1}", 2, 1, 0},
+    {"softplus x 3, value + gradient", "{type: mlp, depth: 3, activation: softplus, bias_stddev: 1}", 2, 1, 0},
+    {"mish x 3, value + gradient", "{type: mlp, depth: 3, activation: mish, bias_stddev: 1}", 2, 1, 0},
     {"rbf, value + gradient", "{type: rbf, bandwidth: 1}", 2, 1, 0},
 };
 
@@ -90,7 +95,7 @@ static void report(const bench_case *c, double *entry, double *operation) {
   qsort(operation, REPEATS, sizeof *operation, ascending);
   qsort(operations, REPEATS, sizeof *operations, ascending);
   double middle = operations[REPEATS / 2], products = (c->gradient ? 4.0 : 2.0) * (double)c->d;
-  printf("%-28s %5zu %9.2f %8.1f %10.0f  [%.0f, %.0f]", c->name, c->d, entry[REPEATS / 2], 1 / operation[REPEATS / 2], middle, operations[0],
+  printf("%-34s %5zu %9.2f %8.1f %10.0f  [%.0f, %.0f]", c->name, c->d, entry[REPEATS / 2], 1 / operation[REPEATS / 2], middle, operations[0],
          operations[REPEATS - 1]);
   if (c->operations > 0) printf(" %8.2f", (c->operations + products) / middle);
   printf("\n");
@@ -119,8 +124,8 @@ int main(void) {
   if (!err) err = NTK_NEW((size_t)SIZE * SIZE, &b);
   for (size_t i = 0; !err && i < (size_t)SIZE * SIZE; i++) a[i] = ntk_uniform((ntk_rng){2, 0, 1}, i);
   printf("kernel tiles, one core, %s; median of %d, dgemm beside each\n", ntk_kernel_isa(), REPEATS);
-  printf("%-28s %5s %9s %8s %10s  %s %8s\n", "", "d", "ns/entry", "dgemm", "dgemm flop", "[least, most]", "of bound");
-  printf("%-28s %5s %9s %8s %10s\n", "", "", "", "GF/s", "an entry");
+  printf("%-34s %5s %9s %8s %10s  %s %8s\n", "", "d", "ns/entry", "dgemm", "dgemm flop", "[least, most]", "of bound");
+  printf("%-34s %5s %9s %8s %10s\n", "", "", "", "GF/s", "an entry");
   for (size_t i = 0; !err && i < sizeof cases / sizeof *cases; i++) err = run(&cases[i], a, b);
   if (err) fprintf(stderr, "%s\n", ntk_error_message(err));
   free(a);

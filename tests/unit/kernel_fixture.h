@@ -21,6 +21,23 @@ static const char *const NETWORKS[] = {
     "{type: mlp, depth: 1, activation: {cos: {a: 0.7, b: 1.3, c: 0.2}}, bias_stddev: 0.3}",
     "{type: mlp, depth: 2, activation: {rbf: {gamma: 0.4}}, bias_stddev: 0.3}",
     "{type: mlp, depth: 1, activation: {arbf: {a: 1.4, gamma: 0.6}}, bias_stddev: 0.1}",
+    "{type: mlp, depth: 2, activation: {gaussian: {a: 1.2, b: -0.7}}, bias_stddev: 0.3}",
+    "{type: mlp, depth: 2, activation: {exp: {a: 0.5, b: 0.4}}, bias_stddev: 0.1, weight_stddev: 0.8}",
+    "{type: mlp, depth: 2, activation: {rectified_monomial: {degree: 2}}, bias_stddev: 0.3}",
+    "{type: mlp, depth: 1, activation: {rectified_monomial: {degree: 3}}, bias_stddev: 0}",
+    "{type: mlp, depth: 1, activation: {monomial: {degree: 3}}, bias_stddev: 0.2}",
+    "{type: mlp, depth: 2, activation: {polynomial: {coefficients: [0.1, 0.7, -0.2, 0.05, 0.02]}}, bias_stddev: 0}",
+    "{type: mlp, depth: 2, activation: {hermite: {degree: 4}}, bias_stddev: 0.2}",
+    "{type: mlp, depth: 2, activation: tanh, bias_stddev: 0.2, weight_stddev: 1.5}",
+    "{type: mlp, depth: 1, activation: tanh, bias_stddev: 0}",
+    "{type: mlp, depth: 2, activation: sigmoid, bias_stddev: 0.2, parameterization: standard, width: 16}",
+    "{type: mlp, depth: 2, activation: softplus, bias_stddev: 0.2}",
+    "{type: mlp, depth: 2, activation: {silu: {tolerance: 1.0e-12}}, bias_stddev: 0}",
+    "{type: mlp, depth: 2, activation: mish, bias_stddev: 0.2, layer_norm: true}",
+    "{type: mlp, depth: 2, activation: elu, bias_stddev: 0.2}",
+    "{type: mlp, depth: 1, activation: {elu: {alpha: 0.5}}, bias_stddev: 0.3}",
+    "{type: mlp, depth: 1, activation: selu, bias_stddev: 0.2}",
+    "{type: resnet, blocks: 1, activation: [tanh, sigmoid], bias_stddev: 0.3}",
     "{type: mlp, depth: 2, activation: identity, bias_stddev: 0.3}",
     "{type: mlp, depth: 3, activation: relu, bias_stddev: 0.2, layer_norm: true}",
     "{type: mlp, depth: 2, activation: [relu, {sin: {c: 0.5}}, gelu], bias_stddev: 0.4}",
@@ -33,6 +50,16 @@ static const char *const NETWORKS[] = {
 };
 
 enum { NETWORK_COUNT = sizeof NETWORKS / sizeof *NETWORKS };
+
+/** Relative error of a value: rounding, but for the functions by series (their tolerance, here 1e-10 or less). */
+static inline double value_accuracy(const char *network) {
+  const char *const series[] = {"tanh,", "tanh}", "sigmoid,", "softplus", "silu", "mish"};
+  if (strstr(network, "input_transform")) return 1e-14;
+  for (size_t i = 0; i < sizeof series / sizeof *series; i++) {
+    if (strstr(network, series[i])) return 2e-10;
+  }
+  return strstr(network, "elu: {") || strstr(network, "activation: elu") || strstr(network, "selu") ? 1e-11 : 1e-14;
+}
 
 static const char *const KINDS[] = {"ntk", "nngp"};
 

@@ -52,10 +52,10 @@ static void matrices_are_symmetric_with_the_diagonal(void **state) {
       pairing p = pairing_make(NETWORKS[i], KINDS[i % 2], dimensions[c], N, x, N, x);
       ntk_tile_values(p.kernel, p.workspace, pairing_tile(&p), k, N);
       ntk_prepared_diagonal(p.kernel, p.x, diagonal);
-      double scale = largest(N * N, k);
+      double scale = largest(N * N, k) * value_accuracy(NETWORKS[i]);
       for (size_t a = 0; a < N; a++) {
-        CLOSE(k[a * N + a], diagonal[a], 1e-14 * scale);
-        for (size_t b = 0; b < a; b++) CLOSE(k[a * N + b], k[b * N + a], 1e-14 * scale);
+        CLOSE(k[a * N + a], diagonal[a], scale);
+        for (size_t b = 0; b < a; b++) CLOSE(k[a * N + b], k[b * N + a], scale);
       }
       pairing_free(&p);
     }
@@ -68,7 +68,8 @@ static void no_point_gives_nan(void **state) {
   enum { N = 9 };
   double x[N * 20], k[N * N], gradient[N * N * 20];
   for (size_t i = 0; i < NETWORK_COUNT; i++) {
-    if (strstr(NETWORKS[i], "atanh")) continue;
+    /* Points must be below 1 for atanh; exp overflows. */
+    if (strstr(NETWORKS[i], "atanh") || strstr(NETWORKS[i], "exp:")) continue;
     for (size_t d = 1; d <= 20; d += d == 1 ? 1 : 18) {
       fill_points(d, x, 9);
       for (size_t j = 1; j < N; j++) {
@@ -108,8 +109,9 @@ static void instruction_sets_agree(void **state) {
       pairing p = pairing_make(NETWORKS[i], "ntk", D, N, x, N, x);
       ntk_tile_values(p.kernel, p.workspace, pairing_tile(&p), first ? k : other_k, N);
       ntk_tile_gradients(p.kernel, p.workspace, pairing_tile(&p), first ? gradient : other_gradient, N);
-      for (size_t j = 0; !first && j < N * N; j++) CLOSE(other_k[j], k[j], 1e-13 * largest(N * N, k));
-      for (size_t j = 0; !first && j < N * N * D; j++) CLOSE(other_gradient[j], gradient[j], 1e-13 * largest(N * N * D, gradient));
+      for (size_t j = 0; !first && j < N * N; j++) CLOSE(other_k[j], k[j], 10 * value_accuracy(NETWORKS[i]) * largest(N * N, k));
+      for (size_t j = 0; !first && j < N * N * D; j++)
+        CLOSE(other_gradient[j], gradient[j], 10 * value_accuracy(NETWORKS[i]) * largest(N * N * D, gradient));
       pairing_free(&p);
       first = false;
     }

@@ -16,8 +16,8 @@ static const ntk_rng rng = {1, 0, NTK_STREAM_METRIC};
 
 /* A checked entry; the value lives in `arena`. */
 static ntk_error *entry(ntk_arena *arena, const char *text, const ntk_value **out) {
-  const ntk_choices kinds[] = {*ntk_metric_choices(), *ntk_network_choices(), *ntk_activation_choices()};
-  const ntk_catalog catalog = {3, kinds};
+  const ntk_choices kinds[] = {*ntk_metric_choices(), *ntk_network_choices(), *ntk_activation_choices(), *ntk_layer_choices()};
+  const ntk_catalog catalog = {4, kinds};
   static const ntk_key key = {.name = "metric", .type = NTK_T_NAMED, .flags = NTK_KEY_REQUIRED, .kind = "metrics"};
   const ntk_value *raw = NULL;
   const ntk_schema schema = {arena, &catalog, NULL};

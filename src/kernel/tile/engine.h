@@ -16,7 +16,7 @@
 
 #include <stddef.h>
 
-enum { NTK_BLOCK = 128, NTK_LANES = 8, NTK_DIRECT_DIMENSION = 16, NTK_CONSTANTS = 8 };
+enum { NTK_BLOCK = 128, NTK_LANES = 8, NTK_DIRECT_DIMENSION = 16, NTK_CONSTANTS = 20 };
 
 /** Arrays of a register. NNGP kernels leave the T ones unused, values the tangents. */
 enum { NTK_R, NTK_S2, NTK_DELTA, NTK_P, NTK_T, NTK_DELTA_A, NTK_R_B, NTK_T_A, NTK_T_B, NTK_STATES };
@@ -25,7 +25,23 @@ enum { NTK_R, NTK_S2, NTK_DELTA, NTK_P, NTK_T, NTK_DELTA_A, NTK_R_B, NTK_T_A, NT
 enum { NTK_MODE_NTK = 1, NTK_MODE_GRADIENT = 2, NTK_MODES = 4 };
 
 /** Dual activation functions that loops exist for. Several names of the activation table may share one. */
-typedef enum { NTK_DUAL_IDENTITY, NTK_DUAL_AB_RELU, NTK_DUAL_ERF, NTK_DUAL_GELU, NTK_DUAL_SIN, NTK_DUAL_RBF, NTK_DUAL_COUNT } ntk_dual_name;
+typedef enum {
+  NTK_DUAL_IDENTITY,
+  NTK_DUAL_AB_RELU,
+  NTK_DUAL_ERF,
+  NTK_DUAL_GELU,
+  NTK_DUAL_SIN,
+  NTK_DUAL_RBF,
+  NTK_DUAL_EXP,
+  NTK_DUAL_GAUSSIAN,
+  NTK_DUAL_SIGN,
+  NTK_DUAL_STEP,
+  NTK_DUAL_RECTIFIED_SQUARE,
+  NTK_DUAL_RECTIFIED_CUBE,
+  NTK_DUAL_ELU,
+  NTK_DUAL_SERIES,
+  NTK_DUAL_COUNT
+} ntk_dual_name;
 
 /** Dense layer behind an activation: r <- weight r + bias, T <- nngp_factor r + constant + weight T (r before the layer).
  *  No dense layer at all is {1, 0, 0, 0}. */
@@ -45,6 +61,31 @@ typedef struct {
   const double *q, *root, *inverse;
 } ntk_variances;
 
+/** What a dual function gives that is computed ahead of the loop over a block: V, V_dot, V_dot_r, V_q, V_dot_q. */
+enum { NTK_GIVEN_V, NTK_GIVEN_DOT, NTK_GIVEN_CURVE, NTK_GIVEN_SLOPE, NTK_GIVEN_MIXED, NTK_GIVEN };
+
+/** Hermite features of an activation without closed form (src/kernel/features.h). Terms n = first + step k, k < terms, a multiple of
+ *  NTK_SERIES_CHUNK; alpha_n = E[phi(sqrt(q) z) he_n(z)], phi_m the m-th derivative. tail[c]: relative size of what is left from chunk c on, of V_dot
+ *  and (second array) V_dot_r: the product of row's and column's, times |rho|^(n-2), bounds the error.
+ *    row: alpha_0, E phi_1, E phi_2, E phi_3 / 2, E phi_4 / 4 | alpha_n, row_terms | E[phi_2 he_n] / 2, row_terms | two tails
+ *    columns, each an array over points at distance `stride`: alpha_0, E phi_1, E phi_2 | alpha_n, column_terms | two tails */
+enum { NTK_SERIES_HEAD = 5, NTK_SERIES_COLUMN_HEAD = 3, NTK_SERIES_CHUNK = 8, NTK_SERIES_TERMS = 1024 };
+
+typedef struct {
+  size_t first, step;
+  const double *row, *columns;
+  size_t row_terms, column_terms, stride;
+  double tolerance;
+  void (*quadrature)(const double *constants, double q, double rho, double s, double given[NTK_GIVEN]); /* any pair, slowly */
+} ntk_series;
+
+/** Nodes z > 0 of a quadrature, even and odd part of the integrand with its weights; see ntk_engine.features. */
+typedef struct {
+  size_t nodes;
+  const double *z, *even, *odd;
+  double *work;
+} ntk_hermite;
+
 /** Arguments of a pass over one block. `groups` x NTK_LANES columns. `before`: in front of the activation; `after`: behind the activation, in front
  *  of its dense layer; rows by value, columns by array. */
 typedef struct {
@@ -55,6 +96,8 @@ typedef struct {
   ntk_variances before, after;
   const double *constants;
   ntk_dense dense;
+  const ntk_series *series; /* NTK_DUAL_SERIES only */
+  const double *given;      /* inside a pass that computes ahead: NTK_GIVEN arrays of NTK_BLOCK */
 } ntk_pass;
 
 /** out += in, for two branches with independent weights: row_before/before belong to `in`, row_after/after to `out`. */
@@ -94,6 +137,8 @@ typedef struct {
   const ntk_pass_function *norm, *sum;
   double (*dot)(size_t groups, const double *a, const double *b);
   double (*reduce)(const ntk_reduction *reduction);
+  size_t (*features)(const ntk_hermite *h, size_t count, double enough, double *gamma);
+  const struct ntk_image_engine *image; /* tile/image.h */
 } ntk_engine;
 
 /** Name of a symbol of this instruction set's build. */

@@ -1,8 +1,8 @@
 /** The loop that carries a block through one activation and the dense layer behind it, for any dual activation function.
  *
  *  A dual function gives for one pair (kernels as in Daniely, Frostig, Singer 2016; V = E[phi(u) phi(v)], V_dot = dV/dr, subscripts derivatives):
- *    the new r, S2, delta, p, and v_dot,
- *    for gradients slope_a = V'(q) - 2 V_q - V_dot and curve = dV_dot/dr, curve_a = dV_dot/dq + curve/2 (derivatives along A of -delta and V_dot).
+ *    the new r, S2, delta, p, and v_dot; v_r = dV/dr, which is v_dot but where V_dot is 0 by convention (sign, step),
+ *    for gradients slope_a = V'(q) - 2 V_q - v_r and curve = dV_dot/dr, curve_a = dV_dot/dq + curve/2 (derivatives along A of -delta and V_dot).
  */
 #ifndef NTK_KERNEL_TILE_LAYER_H
 #define NTK_KERNEL_TILE_LAYER_H
@@ -22,10 +22,11 @@ typedef struct {
   double r, s2, delta, p;
   double s, root, inverse; /* of the column, before the activation */
   double s_after, root_after;
+  size_t index; /* of the column in its block */
 } ntk_pair;
 
 typedef struct {
-  double r, s2, delta, p, v_dot;
+  double r, s2, delta, p, v_dot, v_r;
   double slope_a, curve, curve_a;
 } ntk_dual;
 
@@ -57,7 +58,7 @@ NTK_INLINE void ntk_layer(const ntk_pass *pass, ntk_dual_function dual, const bo
     ntk_pair pair = {.r = in[NTK_R * NTK_BLOCK + j], .s2 = in[NTK_S2 * NTK_BLOCK + j], .delta = in[NTK_DELTA * NTK_BLOCK + j]};
     pair.p = in[NTK_P * NTK_BLOCK + j];
     pair.s = column_q[j], pair.root = column_root[j], pair.inverse = column_inverse[j];
-    pair.s_after = after_q[j], pair.root_after = after_root[j];
+    pair.s_after = after_q[j], pair.root_after = after_root[j], pair.index = j;
     ntk_dual v = dual(pass, pair);
     out[NTK_R * NTK_BLOCK + j] = weight * v.r + dense.bias;
     out[NTK_S2 * NTK_BLOCK + j] = square * v.s2 + cross * v.delta;
@@ -70,7 +71,7 @@ NTK_INLINE void ntk_layer(const ntk_pass *pass, ntk_dual_function dual, const bo
     }
     if (gradient) {
       double delta_a = in[NTK_DELTA_A * NTK_BLOCK + j], r_b = in[NTK_R_B * NTK_BLOCK + j];
-      double new_delta_a = v.slope_a * tangent + v.v_dot * delta_a, new_r_b = v.v_dot * r_b;
+      double new_delta_a = v.slope_a * tangent + v.v_r * delta_a, new_r_b = v.v_r * r_b;
       out[NTK_DELTA_A * NTK_BLOCK + j] = weight * new_delta_a;
       out[NTK_R_B * NTK_BLOCK + j] = weight * new_r_b;
       if (ntk) {

@@ -9,6 +9,7 @@ size_t NTK_TILE(ntk_input_products)(const ntk_input *input);
 void NTK_TILE(ntk_input_seed)(size_t groups, int mode, double *out);
 double NTK_TILE(ntk_reduce_dot)(size_t groups, const double *a, const double *b);
 double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction);
+size_t NTK_TILE(ntk_series_features)(const ntk_hermite *h, size_t count, double enough, double *gamma);
 
 /* Indexed by mode. */
 extern const ntk_pass_function NTK_TILE(ntk_norm)[NTK_MODES];
@@ -19,7 +20,16 @@ extern const ntk_pass_function NTK_TILE(ntk_layer_erf)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_gelu)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_sin)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_rbf)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_exp)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_gaussian)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_sign)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_step)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_rectified_square)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_rectified_cube)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_elu)[NTK_MODES];
+extern const ntk_pass_function NTK_TILE(ntk_layer_series)[NTK_MODES];
 
+extern const struct ntk_image_engine NTK_TILE(ntk_image);
 extern const ntk_engine NTK_TILE(ntk_engine);
 
 #endif

@@ -8,7 +8,7 @@
 
 NTK_INLINE ntk_dual identity(const ntk_pass *pass, ntk_pair pair) {
   (void)pass;
-  return (ntk_dual){.r = pair.r, .s2 = pair.s2, .delta = pair.delta, .p = pair.p, .v_dot = 1, .slope_a = 0, .curve = 0, .curve_a = 0};
+  return (ntk_dual){.r = pair.r, .s2 = pair.s2, .delta = pair.delta, .p = pair.p, .v_dot = 1, .v_r = 1, .slope_a = 0, .curve = 0, .curve_a = 0};
 }
 
 /* a erf(b x) + c. Constants: b^2, 2 a^2/pi, c^2. */
@@ -22,6 +22,7 @@ NTK_INLINE ntk_dual error_function(const ntk_pass *pass, ntk_pair pair) {
   ntk_smooth_state(pass, pair, k * atan(2 * b2 * pair.r * inverse) + c2, &v);
   v.v_dot = slope * inverse;
   /* 1/sqrt(1+4Q) - 1/D through D^2 - (1+4Q), which is small for close points. */
+  v.v_r = v.v_dot;
   v.slope_a = slope * inverse_u * inverse * ((area - 2 * b2 * pair.p) / (root_q * (root_q + root)) - b2 * (pair.p + pair.delta));
   v.curve = cube * 2 * b2 * pair.r;
   v.curve_a = -0.5 * cube * (1 + b2 * (pair.delta - pair.p));
@@ -36,6 +37,7 @@ NTK_INLINE ntk_dual sine(const ntk_pass *pass, ntk_pair pair) {
   ntk_dual v;
   ntk_smooth_state(pass, pair, 0.5 * a2 * (even - odd), &v);
   v.v_dot = 0.5 * a2 * b2 * (even + odd);
+  v.v_r = v.v_dot;
   v.slope_a = a2 * b2 * (decay_q - odd);
   v.curve = b2 * b2 * v.r;
   v.curve_a = -0.5 * a2 * b2 * b2 * odd;
@@ -52,6 +54,7 @@ NTK_INLINE ntk_dual rbf(const ntk_pass *pass, ntk_pair pair) {
   v.delta = 2 * a2 * loss;
   v.p = 0;
   v.v_dot = 2 * gamma * v.r;
+  v.v_r = v.v_dot;
   v.slope_a = 0;
   v.curve = 4 * gamma * gamma * v.r;
   v.curve_a = 0;
@@ -70,6 +73,7 @@ NTK_INLINE ntk_dual gelu(const ntk_pass *pass, ntk_pair pair) {
   ntk_smooth_state(pass, pair, 0.25 * r + half_over_pi * ((r2 * id + qs * d) * ip + r * w), &v);
   v.v_dot = 0.25 + half_over_pi * (w + r * id * (id2 + (1 - qs) * ip + 1));
   double v_q = half_over_pi * inverse_q * (-r2 * ip * id - 0.5 * r2 * id3 + s * d * ip + 0.5 * pair.s2 * id);
+  v.v_r = v.v_dot;
   v.slope_a = slope_q - 2 * v_q - v.v_dot;
   v.curve = half_over_pi * (id + 3 * r2 * id3 * id2 + (3 + q + s) * id3);
   double mixed = -0.5 * id * inverse_q - 1.5 * t * id3 * id2 - 0.5 * t * id3 - s * ip * id - (1 - qs) * inverse_q * (ip * id + 0.5 * id3);

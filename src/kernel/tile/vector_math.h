@@ -6,9 +6,11 @@
 
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #if __GLIBC_PREREQ(2, 35)
+__attribute__((simd("notinbranch"))) double cos(double);
 __attribute__((simd("notinbranch"))) double exp(double);
 __attribute__((simd("notinbranch"))) double expm1(double);
 __attribute__((simd("notinbranch"))) double atan(double);
+__attribute__((simd("notinbranch"))) double sin(double);
 #endif
 #endif
 

@@ -1,0 +1,107 @@
+/** A network over images as a list of operations on fields (Novak et al. 2019; Arora et al. 2019, section 4).
+ *
+ *  The state of a pair of images is a field over pairs of positions (a, a'). Convolutions shift both alike, activations act on each pair, so pairs
+ *  whose displacement a' - a differs never mix, except by pooling. The field is therefore evaluated one displacement class at a time: with a flatten
+ *  read-out only the class 0 (equal positions) is needed; a pooling layer asks for the classes that its windows reach, one after the other. Memory
+ *  is O(H W) for a pair of images whatever the network.
+ *
+ *  Operations below a pooling layer, up to the next one, form a segment; segment 0 ends with the output. Value i + 1 is what operation i gives,
+ *  value 0 the input.
+ */
+#ifndef NTK_KERNEL_IMAGE_PROGRAM_H
+#define NTK_KERNEL_IMAGE_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "kernel/tile/engine.h"
+
+typedef enum {
+  NTK_IMAGE_WINDOW,    /* dense layer of the mean over a window that both positions share: convolution, flatten, dense */
+  NTK_IMAGE_POOL,      /* mean over a window for each position: average pooling */
+  NTK_IMAGE_POINTWISE, /* activation or layer normalisation */
+  NTK_IMAGE_SUM        /* two branches with independent weights */
+} ntk_image_kind;
+
+/** A window along one axis: position o of `out` covers [o stride - before, o stride - before + size) of `in`. */
+typedef struct {
+  size_t in, out, size, stride, before;
+  bool circular;
+} ntk_axis;
+
+typedef enum { NTK_PAD_SAME, NTK_PAD_VALID, NTK_PAD_CIRCULAR } ntk_padding;
+
+typedef struct {
+  ntk_image_kind kind;
+  size_t from, other;
+  ntk_axis axis[2];
+  double share; /* one over the window's positions (their square for POOL) */
+  ntk_dense dense;
+  bool norm;
+  ntk_dual_name dual;
+  double constants[NTK_CONSTANTS];
+  double cost;
+  size_t before, after; /* stages, POINTWISE */
+  size_t child;         /* segment, POOL */
+} ntk_image_op;
+
+/** Tables of a variance: `positions` arrays each of q, root and (in front) 1/root or (behind) V'(q), at `offset` among all arrays over points. */
+typedef struct {
+  size_t value, positions, offset;
+} ntk_image_stage;
+
+/** What one class of the segment's root needs. `stride` of a value: displacements there over those of the root. */
+typedef struct {
+  size_t root;
+  bool *member;        /* of values */
+  size_t (*stride)[2]; /* of values */
+  bool has_pool;
+} ntk_image_segment;
+
+typedef struct {
+  size_t height, width, channels;
+  ntk_image_op *ops;
+  size_t count, capacity;
+  size_t (*extent)[2]; /* of values */
+  ntk_image_stage *stages;
+  size_t stage_count, tables;
+  ntk_image_segment *segments;
+  size_t segment_count;
+  bool *used; /* of values: reaches the output */
+  bool torus; /* displacements are counted around the image */
+  bool has_pool;
+  size_t most_taps; /* of one axis */
+} ntk_image_program;
+
+NTK_CHECKED ntk_error *ntk_image_start(ntk_image_program *program, size_t height, size_t width, size_t channels);
+/** Appending; *value is the state in, then out. */
+NTK_CHECKED ntk_error *ntk_image_window_op(ntk_image_program *program, ntk_image_kind kind, const size_t size[2], const size_t stride[2],
+                                           ntk_padding padding, ntk_dense dense, size_t *value);
+NTK_CHECKED ntk_error *ntk_image_activation(ntk_image_program *program, ntk_dual_name dual, const double *constants, double cost, size_t *value);
+NTK_CHECKED ntk_error *ntk_image_normalise(ntk_image_program *program, size_t *value);
+NTK_CHECKED ntk_error *ntk_image_add(ntk_image_program *program, size_t other, size_t *value);
+/** Ends building: the output is `result`, one position. */
+NTK_CHECKED ntk_error *ntk_image_finish(ntk_image_program *program, size_t result);
+void ntk_image_program_free(ntk_image_program *program);
+
+static inline size_t ntk_image_positions(const ntk_image_program *program, size_t value) {
+  return program->extent[value][0] * program->extent[value][1];
+}
+
+/** One class of displacements along an axis: positions first + i, i < count, each with its partner. */
+typedef struct {
+  size_t extent, count;
+  long first, shift;
+  bool torus;
+} ntk_class;
+
+ntk_class ntk_class_make(bool torus, size_t extent, long shift);
+long ntk_class_partner(const ntk_class *class, long position);
+/** Displacement in front of an operation whose result has displacement `shift`. */
+long ntk_class_below(bool torus, const ntk_axis *axis, long shift);
+/** taps[i*size + t]: which element of `in` tap t of element i of `out` reads, or -1. Pooling reads it when the partner lies in the partner's
+ *  window. */
+void ntk_class_taps(const ntk_axis *axis, bool pool, const ntk_class *out, const ntk_class *in, int *taps);
+
+#endif

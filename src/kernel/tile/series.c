@@ -1,0 +1,211 @@
+/** Activations by their Hermite series: V = sum_n alpha_n(q) alpha_n(s) rho^n (Daniely, Frostig, Singer 2016), and its derivatives; features alpha per
+ *  point (src/kernel/features.c). Columns eight or sixteen at a time, terms in chunks until the bound on the rest is below the tolerance. */
+#include <math.h>
+
+#include "kernel/tile/layer.h"
+#include "kernel/tile/passes.h"
+
+/* GCC's and clang's portable vectors: accumulators must stay in vector registers over the loop of terms. */
+typedef double lanes __attribute__((vector_size(NTK_LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
+
+#ifdef __AVX512F__
+enum { WIDE = 2 };
+#else
+enum { WIDE = 1 };
+#endif
+
+/* Of a row: what multiplies a column's alpha_n rho^(n-2): V, V_dot, V_dot_r, V_q, V_dot_q but for powers of rho and 1/sqrt(q s). */
+enum { OF_V, OF_DOT, OF_CURVE, OF_SLOPE, OF_MIXED, FACTORS };
+
+typedef struct {
+  const ntk_series *series;
+  const double *rho;
+  size_t terms;
+  double row[NTK_SERIES_TERMS * FACTORS];
+  double power[NTK_BLOCK];         /* rho^(n-2) of the first term left out */
+  double sum[FACTORS * NTK_BLOCK]; /* over n >= 3 */
+} series_work;
+
+static void row_factors(series_work *w, const bool gradient) {
+  const ntk_series *s = w->series;
+  const double *alpha = s->row + NTK_SERIES_HEAD, *slope = alpha + s->row_terms;
+  const double first = (double)s->first, step = (double)s->step;
+#pragma omp simd
+  for (size_t k = 0; k < w->terms; k++) {
+    double n = first + step * (double)k, *at = w->row + k * FACTORS;
+    at[OF_V] = alpha[k];
+    at[OF_DOT] = n * alpha[k];
+    if (gradient) {
+      at[OF_CURVE] = n * (n - 1) * alpha[k];
+      at[OF_SLOPE] = slope[k];
+      at[OF_MIXED] = n * slope[k];
+    }
+  }
+}
+
+/* One chunk of terms for `wide` groups of lanes. */
+NTK_INLINE void add_chunk(const double *row, const double *columns, size_t stride, const lanes *step, lanes *power, lanes sum[FACTORS][WIDE],
+                          const size_t wide, const bool gradient) {
+  for (size_t k = 0; k < NTK_SERIES_CHUNK; k++, row += FACTORS, columns += stride) {
+    for (size_t g = 0; g < wide; g++) {
+      lanes b = *(const lanes *)(columns + g * NTK_LANES) * power[g];
+      sum[OF_V][g] += row[OF_V] * b;
+      sum[OF_DOT][g] += row[OF_DOT] * b;
+      if (gradient) {
+        sum[OF_CURVE][g] += row[OF_CURVE] * b;
+        sum[OF_SLOPE][g] += row[OF_SLOPE] * b;
+        sum[OF_MIXED][g] += row[OF_MIXED] * b;
+      }
+      power[g] *= step[g];
+    }
+  }
+}
+
+/* Sum over the lanes of what bounds the rest of the series. */
+NTK_INLINE double rest(const double *tail, const lanes *power, const size_t wide) {
+  double bound = 0;
+  for (size_t g = 0; g < wide; g++) {
+    lanes t = *(const lanes *)(tail + g * NTK_LANES) * power[g];
+    for (size_t l = 0; l < NTK_LANES; l++) bound += fabs(t[l]);
+  }
+  return bound;
+}
+
+NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const bool gradient) {
+  const ntk_series *s = w->series;
+  const size_t stride = s->stride, row_chunks = s->row_terms / NTK_SERIES_CHUNK, column_chunks = s->column_terms / NTK_SERIES_CHUNK;
+  const double *row_tail = s->row + NTK_SERIES_HEAD + 2 * s->row_terms + (gradient ? row_chunks + 1 : 0);
+  const double *alpha = s->columns + NTK_SERIES_COLUMN_HEAD * stride + j;
+  const double *column_tail = alpha + (s->column_terms + (gradient ? column_chunks + 1 : 0)) * stride;
+  lanes step[WIDE], power[WIDE], sum[FACTORS][WIDE];
+  for (size_t g = 0; g < wide; g++) {
+    const lanes rho = *(const lanes *)(w->rho + j + g * NTK_LANES);
+    power[g] = step[g] = rho;
+    if (s->first == 4) power[g] *= rho;
+    if (s->step == 2) step[g] *= rho;
+    for (size_t f = 0; f < FACTORS; f++) sum[f][g] = rho - rho;
+  }
+  for (size_t chunk = 0; chunk * NTK_SERIES_CHUNK < w->terms; chunk++) {
+    if (row_tail[chunk] * rest(column_tail + chunk * stride, power, wide) <= s->tolerance) break;
+    size_t k = chunk * NTK_SERIES_CHUNK;
+    add_chunk(w->row + k * FACTORS, alpha + k * stride, stride, step, power, sum, wide, gradient);
+  }
+  for (size_t g = 0; g < wide; g++) {
+    *(lanes *)(w->power + j + g * NTK_LANES) = power[g];
+    for (size_t f = 0; f < FACTORS; f++) *(lanes *)(w->sum + f * NTK_BLOCK + j + g * NTK_LANES) = sum[f][g];
+  }
+}
+
+/* Adds n = 0, 1, 2 (in r, so that a variance of 0 is no exception) to the sums. */
+NTK_INLINE void complete(const ntk_pass *pass, const series_work *w, double *value, const bool gradient) {
+  const ntk_series *s = w->series;
+  const double *alpha0 = s->columns, *beta0 = alpha0 + s->stride, *gamma0 = beta0 + s->stride, *row = s->row, *sum = w->sum, *rho = w->rho;
+  const double *r = pass->in + NTK_R * NTK_BLOCK, *inverse = pass->before.inverse;
+  const double row_inverse = pass->row_before.inverse;
+  const size_t count = pass->groups * NTK_LANES;
+#pragma omp simd
+  for (size_t j = 0; j < count; j++) {
+    double scale = row_inverse * inverse[j], by_dot = scale * rho[j], by_value = rho[j] * rho[j];
+    double linear = row[1] * beta0[j], bent = row[2] * gamma0[j];
+    value[NTK_GIVEN_V * NTK_BLOCK + j] = row[0] * alpha0[j] + r[j] * (linear + 0.5 * r[j] * bent) + by_value * sum[OF_V * NTK_BLOCK + j];
+    value[NTK_GIVEN_DOT * NTK_BLOCK + j] = linear + r[j] * bent + by_dot * sum[OF_DOT * NTK_BLOCK + j];
+    if (gradient) {
+      double mixed = row[3] * beta0[j], third = r[j] * row[4] * gamma0[j];
+      value[NTK_GIVEN_CURVE * NTK_BLOCK + j] = bent + scale * (scale * sum[OF_CURVE * NTK_BLOCK + j]);
+      value[NTK_GIVEN_SLOPE * NTK_BLOCK + j] = 0.5 * row[2] * alpha0[j] + r[j] * (mixed + third) + by_value * sum[OF_SLOPE * NTK_BLOCK + j];
+      value[NTK_GIVEN_MIXED * NTK_BLOCK + j] = mixed + 2 * third + by_dot * sum[OF_MIXED * NTK_BLOCK + j];
+    }
+  }
+}
+
+/* Pairs whose series has not converged when the features end (variance large and rho near 1 or -1): by quadrature, one by one. */
+static void correct(const ntk_pass *pass, const series_work *w, double *value, const bool gradient) {
+  const ntk_series *s = w->series;
+  const size_t chunks = w->terms / NTK_SERIES_CHUNK, row_chunks = s->row_terms / NTK_SERIES_CHUNK;
+  const size_t column_chunks = s->column_terms / NTK_SERIES_CHUNK;
+  const double row_tail = s->row[NTK_SERIES_HEAD + 2 * s->row_terms + (gradient ? row_chunks + 1 : 0) + chunks];
+  const double *tail = s->columns + (NTK_SERIES_COLUMN_HEAD + s->column_terms + (gradient ? column_chunks + 1 : 0) + chunks) * s->stride;
+  const size_t count = pass->groups * NTK_LANES;
+  double most = 0;
+  for (size_t j = 0; j < count; j++) most = ntk_larger(most, tail[j]);
+  if (!(row_tail * most > s->tolerance)) return;
+  for (size_t j = 0; j < count; j++) {
+    if (!(row_tail * tail[j] * fabs(w->power[j]) > s->tolerance)) continue;
+    double five[NTK_GIVEN];
+    s->quadrature(pass->constants, pass->row_before.q, w->rho[j], pass->before.q[j], five);
+    for (size_t f = 0; f < NTK_GIVEN; f++) value[f * NTK_BLOCK + j] = five[f];
+  }
+}
+
+NTK_INLINE void given_values(const ntk_pass *pass, double *value, const bool gradient) {
+  const ntk_series *s = pass->series;
+  const size_t count = pass->groups * NTK_LANES;
+  double rho[NTK_BLOCK];
+  const double *r = pass->in + NTK_R * NTK_BLOCK, *inverse = pass->before.inverse;
+  for (size_t j = 0; j < count; j++) {
+    double c = r[j] * (pass->row_before.inverse * inverse[j]);
+    rho[j] = c > 1 ? 1 : c < -1 ? -1 : c;
+  }
+  series_work w = {.series = s, .rho = rho, .terms = s->row_terms < s->column_terms ? s->row_terms : s->column_terms};
+  row_factors(&w, gradient);
+  size_t j = 0;
+  for (; j + WIDE * NTK_LANES <= count; j += WIDE * NTK_LANES) add_lanes(&w, j, WIDE, gradient);
+  for (; j < count; j += NTK_LANES) add_lanes(&w, j, 1, gradient);
+  complete(pass, &w, value, gradient);
+  correct(pass, &w, value, gradient);
+}
+
+/** A dual function computed ahead of the loop. */
+NTK_INLINE ntk_dual given(const ntk_pass *pass, ntk_pair pair) {
+  const double *at = pass->given + pair.index;
+  ntk_dual v;
+  ntk_smooth_state(pass, pair, at[NTK_GIVEN_V * NTK_BLOCK], &v);
+  v.v_dot = at[NTK_GIVEN_DOT * NTK_BLOCK];
+  v.v_r = v.v_dot;
+  v.slope_a = pass->row_after.slope - 2 * at[NTK_GIVEN_SLOPE * NTK_BLOCK] - v.v_dot;
+  v.curve = at[NTK_GIVEN_CURVE * NTK_BLOCK];
+  v.curve_a = at[NTK_GIVEN_MIXED * NTK_BLOCK] + 0.5 * v.curve;
+  return v;
+}
+
+NTK_INLINE void series_pass(const ntk_pass *pass, const bool ntk, const bool gradient) {
+  double value[NTK_GIVEN * NTK_BLOCK];
+  ntk_pass with = *pass;
+  given_values(pass, value, gradient);
+  with.given = value;
+  ntk_layer(&with, given, ntk, gradient);
+}
+
+static void nngp_value(const ntk_pass *pass) { series_pass(pass, false, false); }
+static void ntk_value(const ntk_pass *pass) { series_pass(pass, true, false); }
+static void nngp_gradient(const ntk_pass *pass) { series_pass(pass, false, true); }
+static void ntk_gradient(const ntk_pass *pass) { series_pass(pass, true, true); }
+
+const ntk_pass_function NTK_TILE(ntk_layer_series)[NTK_MODES] = {nngp_value, ntk_value, nngp_gradient, ntk_gradient};
+
+/** gamma_n = sum over nodes of (even or odd part) psi_n, psi_n(z) = he_n(z) exp(-z^2/4), he_n the orthonormal Hermite polynomials. `work`: two arrays
+ *  of nodes, psi_0 in the first. Returns at the latest after `count` terms, earlier when the squares of those summed so far reach `enough`. */
+size_t NTK_TILE(ntk_series_features)(const ntk_hermite *h, size_t count, double enough, double *gamma) {
+  const size_t nodes = h->nodes;
+  const double *z = h->z;
+  double *psi = h->work, *before = h->work + nodes, squares = 0;
+#pragma omp simd
+  for (size_t i = 0; i < nodes; i++) before[i] = 0;
+  for (size_t n = 0; n < count; n++) {
+    const double *part = n % 2 ? h->odd : h->even, back = sqrt((double)n), scale = 1 / sqrt((double)n + 1);
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < nodes; i++) {
+      double here = psi[i];
+      sum += part[i] * here;
+      before[i] = (z[i] * here - back * before[i]) * scale;
+    }
+    double *swap = psi;
+    psi = before;
+    before = swap;
+    gamma[n] = sum;
+    squares += sum * sum;
+    if (squares >= enough) return n + 1;
+  }
+  return count;
+}
