@@ -334,3 +334,11 @@ def test_what_cannot_be_trained_is_refused(tmp_path, clouds, loss, options, mess
     done = ntkgan("field", tmp_path / "real.npy", tmp_path / "fake.npy", "--network", RELU, "--loss", yaml.safe_dump(loss, default_flow_style=True).split("\n")[0],
                   "--time", 1, "--at", tmp_path / "fake.npy", "-o", tmp_path / "o.h5", *options, status=2)  # fmt: skip
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("loss", ["vanilla", {"fgan": {"divergence": "kl"}}], ids=str)
+def test_an_equation_that_cannot_be_followed_ends_with_the_time_reached(tmp_path, clouds, loss):
+    save(tmp_path, real=clouds[0], fake=clouds[1])
+    done = ntkgan("field", tmp_path / "real.npy", tmp_path / "fake.npy", "--network", RELU, "--loss", yaml.safe_dump(loss, default_flow_style=True).split("\n")[0],
+                  "--time", 1e300, "--at", tmp_path / "fake.npy", "-o", tmp_path / "o.h5", status=1)  # fmt: skip
+    assert "at time" in done.stderr and not (tmp_path / "o.h5").exists()
