@@ -19,16 +19,16 @@ extern "C" {
 #endif
 
 /** Error codes: name, meaning, exit status of the command when it is the outcome (interface: 1 run, 2 request, 3 system, 75 stopped). */
-#define NTK_ERROR_CODES(X)                                            \
-  X(NTK_E_USAGE, "usage", 2)          /* command line            */   \
-  X(NTK_E_CONFIG, "study", 2)         /* study or network spec   */   \
-  X(NTK_E_INPUT, "input", 2)          /* a data file             */   \
-  X(NTK_E_NONFINITE, "non-finite", 1) /* a run produced NaN, inf */   \
-  X(NTK_E_NUMERIC, "numeric", 1)      /* no convergence, LAPACK  */   \
-  X(NTK_E_MEMORY, "memory", 3)                                        \
-  X(NTK_E_IO, "i/o", 3)                                               \
-  X(NTK_E_MPI, "mpi", 3)                                              \
-  X(NTK_E_INTERNAL, "internal", 3)                                    \
+#define NTK_ERROR_CODES(X)                                          \
+  X(NTK_E_USAGE, "usage", 2)          /* command line            */ \
+  X(NTK_E_CONFIG, "study", 2)         /* study or network spec   */ \
+  X(NTK_E_INPUT, "input", 2)          /* a data file             */ \
+  X(NTK_E_NONFINITE, "non-finite", 1) /* a run produced NaN, inf */ \
+  X(NTK_E_NUMERIC, "numeric", 1)      /* no convergence, LAPACK  */ \
+  X(NTK_E_MEMORY, "memory", 3)                                      \
+  X(NTK_E_IO, "i/o", 3)                                             \
+  X(NTK_E_MPI, "mpi", 3)                                            \
+  X(NTK_E_INTERNAL, "internal", 3)                                  \
   X(NTK_E_STOPPED, "stopped", 75) /* asked to stop, state saved */
 
 typedef enum {

@@ -15,7 +15,10 @@ typedef struct {
   bool has_items[96];
 } ntk_json;
 
-#define NTK_JSON(t) {(t), 0, {false}}
+#define NTK_JSON(t)   \
+  {                   \
+    (t), 0, { false } \
+  }
 
 /** In an object pass the key; in an array or at the top pass NULL. */
 void ntk_json_object(ntk_json *j, const char *key);

@@ -15,7 +15,8 @@ typedef struct {
 } ntk_text;
 
 /** Start value: `ntk_text t = NTK_TEXT;`. Release with ntk_text_free() or hand over with ntk_text_take(). */
-#define NTK_TEXT {NULL, 0, 0, false}
+#define NTK_TEXT \
+  { NULL, 0, 0, false }
 
 void ntk_text_add(ntk_text *t, const char *text);
 void ntk_text_add_bytes(ntk_text *t, const char *bytes, size_t length);

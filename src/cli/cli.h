@@ -33,21 +33,21 @@ typedef struct {
   const char *const *positional;
   size_t positional_count;
   const ntk_catalog *catalog;
-  ntk_log log;             /* stderr; silent on ranks other than 0 */
-  const ntk_comm *world;   /* NULL for NTK_SOLO */
+  ntk_log log;           /* stderr; silent on ranks other than 0 */
+  const ntk_comm *world; /* NULL for NTK_SOLO */
   bool json;
-  int ranks;               /* workers asked for or chosen */
-  ntk_text out;            /* what to print on standard output: main prints it, on rank 0 only */
-  int status;              /* exit status when no error is returned */
+  int ranks;                       /* workers asked for or chosen */
+  ntk_text out;                    /* what to print on standard output: main prints it, on rank 0 only */
+  int status;                      /* exit status when no error is returned */
   const struct ntk_parsed *parsed; /* for ntk_cli_option */
 } ntk_cli;
 
 typedef struct {
   const char *name;
-  const char *arguments;      /* "STUDY.yaml [-o DIR]" */
-  const char *help;           /* one line */
-  const char *details;        /* paragraphs; may be NULL */
-  const ntk_option *options;  /* ends with name NULL; --json, --help (all) and --ranks (unless NTK_SOLO) are added */
+  const char *arguments;     /* "STUDY.yaml [-o DIR]" */
+  const char *help;          /* one line */
+  const char *details;       /* paragraphs; may be NULL */
+  const ntk_option *options; /* ends with name NULL; --json, --help (all) and --ranks (unless NTK_SOLO) are added */
   size_t min_positional, max_positional;
   ntk_ranks_use use;
   ntk_error *(*run)(ntk_cli *cli);

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-static const ntk_command *const commands[] = {&ntk_command_run,      &ntk_command_check, &ntk_command_plan,   &ntk_command_status, &ntk_command_index,
-                                              &ntk_command_gram,     &ntk_command_mmd,   &ntk_command_spectrum, &ntk_command_field, &ntk_command_metric,
-                                              &ntk_command_list,     &ntk_command_help,  &ntk_command_schema, &ntk_command_version};
+static const ntk_command *const commands[] = {&ntk_command_run,  &ntk_command_check, &ntk_command_plan,     &ntk_command_status, &ntk_command_index,
+                                              &ntk_command_gram, &ntk_command_mmd,   &ntk_command_spectrum, &ntk_command_field,  &ntk_command_metric,
+                                              &ntk_command_list, &ntk_command_help,  &ntk_command_schema,   &ntk_command_version};
 
 size_t ntk_command_count(void) { return sizeof commands / sizeof *commands; }
 
@@ -29,5 +29,7 @@ void ntk_cli_overview(ntk_text *out) {
                "  ntkgan run STUDY.yaml      run a study; the same command again goes on where it stopped\n"
                "  ntkgan help config         every key of a study\n\nCommands:\n");
   for (size_t i = 0; i < ntk_command_count(); i++) ntk_text_addf(out, "  %-10s %s\n", commands[i]->name, commands[i]->help);
-  ntk_text_add(out, "\nntkgan help COMMAND explains one. Exit status: 0 done, 1 some runs failed, 2 wrong request, 3 system failure, 75 stopped with all saved.\n");
+  ntk_text_add(
+      out,
+      "\nntkgan help COMMAND explains one. Exit status: 0 done, 1 some runs failed, 2 wrong request, 3 system failure, 75 stopped with all saved.\n");
 }

@@ -9,7 +9,8 @@
 enum { COLUMNS = 256, ROWS = 64 };
 
 /* Own rows of the matrix (and gradient), rows dealt evenly in whole tiles. */
-static ntk_error *fill(const ntk_comm *world, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, double *gram, double *gradient) {
+static ntk_error *fill(const ntk_comm *world, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, double *gram,
+                       double *gradient) {
   size_t n = ntk_prepared_count(x), m = ntk_prepared_count(z), d = ntk_kernel_dimension(kernel), ranks = (size_t)world->size;
   size_t tiles = (n + ROWS - 1) / ROWS, *start = NULL, *scaled = NULL;
   ntk_workspace *workspace = NULL;

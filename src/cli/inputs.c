@@ -30,10 +30,12 @@ out:
   return err;
 }
 
-static const ntk_key network_key = {"network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL,
-                                    "'{type: mlp, depth: 3, activation: relu}' or @file.yaml"};
+static const ntk_key network_key = {
+    "network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL, "'{type: mlp, depth: 3, activation: relu}' or @file.yaml"};
 
-ntk_error *ntk_cli_network(const ntk_cli *cli, ntk_arena *arena, const ntk_value **out) { return ntk_cli_value(cli, arena, "network", &network_key, out); }
+ntk_error *ntk_cli_network(const ntk_cli *cli, ntk_arena *arena, const ntk_value **out) {
+  return ntk_cli_value(cli, arena, "network", &network_key, out);
+}
 
 const char *ntk_cli_kernel_kind(const ntk_cli *cli) {
   const char *kind = ntk_cli_option(cli, "kernel");

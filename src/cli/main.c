@@ -45,7 +45,8 @@ static int run_parallel(const ntk_command *command, ntk_cli *cli) {
     if (ntk_error_code(err) != NTK_E_MPI) err = ntk_agree(&world, err);
     if (!err && world.rank == 0) err = print(cli);
   }
-  int status = err ? (world.rank == 0 || ntk_error_code(err) == NTK_E_MPI ? report(err, command->name) : ntk_code_status(ntk_error_code(err))) : cli->status;
+  int status =
+      err ? (world.rank == 0 || ntk_error_code(err) == NTK_E_MPI ? report(err, command->name) : ntk_code_status(ntk_error_code(err))) : cli->status;
   if (ntk_error_code(err) == NTK_E_MPI) MPI_Abort(MPI_COMM_WORLD, status);
   ntk_error_free(&err);
   ntk_comm_free(&world);

@@ -60,15 +60,15 @@ out:
   return err;
 }
 
-static const ntk_option options[] = {{"network", 0, "SPEC", "network of kernel metrics (mmd2)"},
-                                     {"kernel", 0, "KIND", "ntk (default) or nngp"},
-                                     {NULL, 0, NULL, NULL}};
+static const ntk_option options[] = {
+    {"network", 0, "SPEC", "network of kernel metrics (mmd2)"}, {"kernel", 0, "KIND", "ntk (default) or nngp"}, {NULL, 0, NULL, NULL}};
 
 const ntk_command ntk_command_metric = {.name = "metric",
                                         .arguments = "NAME REAL FAKE [--network SPEC]",
                                         .help = "any metric on two point files",
-                                        .details = "NAME as in record.metrics: sinkhorn, '{sinkhorn: {blur: 0.05}}', energy, mmd2 (with --network) ...\n"
-                                                   "ntkgan list metrics shows them all.",
+                                        .details =
+                                            "NAME as in record.metrics: sinkhorn, '{sinkhorn: {blur: 0.05}}', energy, mmd2 (with --network) ...\n"
+                                            "ntkgan list metrics shows them all.",
                                         .options = options,
                                         .min_positional = 3,
                                         .max_positional = 3,

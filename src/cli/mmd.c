@@ -1,5 +1,5 @@
-#include "cli/commands.h"
 #include "metric/mmd.h"
+#include "cli/commands.h"
 
 static void print(ntk_cli *cli, const ntk_mmd *mmd, long long permutations, double seconds, const char *warning) {
   if (cli->json) {

@@ -1,7 +1,7 @@
+#include "spectrum/spectrum.h"
 #include "cli/commands.h"
 #include "gram/gram.h"
 #include "io/h5.h"
-#include "spectrum/spectrum.h"
 
 static ntk_error *write_file(const char *path, const ntk_spectrum *s) {
   ntk_h5 *file = NULL;

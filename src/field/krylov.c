@@ -14,8 +14,8 @@ enum { DENSE_LIMIT = 4096, SMALL = 64, FIRST_TEST = 6, TEST_LAG = 4 };
 typedef struct {
   ntk_operator *op;
   size_t n, steps, capacity;
-  double norm;         /* |b| */
-  double *v;           /* basis vectors, one after another: (capacity + 1) x n */
+  double norm;          /* |b| */
+  double *v;            /* basis vectors, one after another: (capacity + 1) x n */
   double *alpha, *beta; /* T: diagonal; beta[j] couples j and j+1 */
   double *overlap;
   double *y, *last_y; /* coefficients of f(A) b / |b| now and at the test before */
@@ -105,7 +105,8 @@ static double estimate(lanczos *l, ntk_scalar_function f, const void *context) {
 }
 
 /* Runs until the estimate is below the tolerance (*done) or `limit` products were used. All ranks hold the same numbers; rank 0's verdict counts. */
-static ntk_error *iterate(lanczos *l, ntk_scalar_function f, const void *context, double tolerance, size_t limit, ntk_krylov_report *report, int *done) {
+static ntk_error *iterate(lanczos *l, ntk_scalar_function f, const void *context, double tolerance, size_t limit, ntk_krylov_report *report,
+                          int *done) {
   const ntk_comm *comm = ntk_operator_comm(l->op);
   size_t next_test = FIRST_TEST;
   *done = 0;

@@ -11,7 +11,7 @@ struct ntk_operator {
   const ntk_kernel *kernel;
   const ntk_prepared *z;
   size_t n;
-  double *root;  /* mass^1/2 */
+  double *root;   /* mass^1/2 */
   double *scaled; /* mass^1/2 x */
   double *stored; /* own rows x n, or NULL: recomputed */
   double *block;  /* one tile when recomputed */
@@ -62,8 +62,8 @@ static void fill(ntk_operator *op) {
   size_t begin = op->start[op->comm->rank], end = op->start[op->comm->rank + 1], rows = ntk_tile_rows(op->n);
   for (size_t row = begin; row < end; row += rows)
     for (size_t column = 0; column < op->n; column += NTK_TILE_COLUMNS)
-      ntk_tile_values(op->kernel, op->workspace, tile_at(op, row, ntk_min_size(rows, end - row), column),
-                      op->stored + (row - begin) * op->n + column, op->n);
+      ntk_tile_values(op->kernel, op->workspace, tile_at(op, row, ntk_min_size(rows, end - row), column), op->stored + (row - begin) * op->n + column,
+                      op->n);
 }
 
 ntk_error *ntk_operator_create(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *z, const double *mass, size_t budget,

@@ -56,8 +56,16 @@ static ntk_error *check_finite(size_t count, size_t width, const double *values,
 
 ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t c, const double *w,
                          double *value, double *gradient) {
-  sum_job job = {.kernel = kernel, .x = x, .z = z, .n = ntk_prepared_count(x), .m = ntk_prepared_count(z), .d = ntk_kernel_dimension(kernel),
-                 .c = c, .w = w, .value = value, .gradient = gradient};
+  sum_job job = {.kernel = kernel,
+                 .x = x,
+                 .z = z,
+                 .n = ntk_prepared_count(x),
+                 .m = ntk_prepared_count(z),
+                 .d = ntk_kernel_dimension(kernel),
+                 .c = c,
+                 .w = w,
+                 .value = value,
+                 .gradient = gradient};
   size_t *start = NULL, *scaled = NULL;
   ntk_error *err = prepare_job(comm, &job, &start);
   err = err ? err : NTK_NEW((size_t)comm->size + 1, &scaled);

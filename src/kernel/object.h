@@ -47,13 +47,13 @@ enum { NTK_V_Q, NTK_V_ROOT, NTK_V_INVERSE, NTK_V_TANGENT, NTK_V_SLOPE, NTK_V_T, 
 
 struct ntk_prepared {
   size_t count, dimension;
-  size_t stride;     /* of arrays over points: count rounded up with room for a whole group of lanes behind any point */
-  double *points;    /* n x d, as given */
-  double *inputs;    /* n x d, transformed; `points` itself without a transform */
-  double *factors;   /* n x d, derivative of the transform; NULL without */
-  double *columns;   /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION or for images; else NULL */
-  double *variances; /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; see image_program.h for images */
-  double *diagonal;  /* k(x, x) */
+  size_t stride;           /* of arrays over points: count rounded up with room for a whole group of lanes behind any point */
+  double *points;          /* n x d, as given */
+  double *inputs;          /* n x d, transformed; `points` itself without a transform */
+  double *factors;         /* n x d, derivative of the transform; NULL without */
+  double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION or for images; else NULL */
+  double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; see image_program.h for images */
+  double *diagonal;        /* k(x, x) */
   ntk_features **features; /* one an operation, NULL where it is no series */
   size_t operations;
 };

@@ -48,8 +48,8 @@ static ntk_error *record_spectrum(ntk_run_state *s) {
   ntk_error *err = ntk_agree(s->group, NTK_NEW(r->total, &labels));
   for (size_t j = 0; !err && j < r->total; j++) labels[j] = (j < s->fake.n ? -1 : 1) * sqrt(mass[j]);
   if (!err)
-    err = ntk_spectrum_compute(s->group, ntk_discriminator_kernel(s->discriminator), ntk_discriminator_points(s->discriminator), mass, r->eigenvectors,
-                               labels, &spectrum);
+    err = ntk_spectrum_compute(s->group, ntk_discriminator_kernel(s->discriminator), ntk_discriminator_points(s->discriminator), mass,
+                               r->eigenvectors, labels, &spectrum);
   if (!err && s->group->rank == 0) {
     size_t vectors = r->total * r->eigenvectors;
     r->spectrum_iteration[r->spectra] = (double)s->iteration;

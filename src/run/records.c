@@ -58,8 +58,10 @@ static size_t describe(const ntk_records *r, dataset *table, char (*path)[96]) {
   if (r->trajectory) {
     table[k++] = (dataset){{"/trajectory/iteration", 1, {r->count}, {"/trajectory/iteration"}, NULL, when}, r->iteration, 0};
     table[k++] = (dataset){{"/trajectory/time", 1, {r->count}, {"/trajectory/iteration"}, NULL, "flow time: sum of the step sizes"}, r->time, 0};
-    table[k++] = (dataset){{"/trajectory/fake", 3, {r->count, r->n, r->d}, {"/trajectory/iteration", "point", "coordinate"}, "data units", "fake points"},
-                           r->trajectory, 0};
+    table[k++] =
+        (dataset){{"/trajectory/fake", 3, {r->count, r->n, r->d}, {"/trajectory/iteration", "point", "coordinate"}, "data units", "fake points"},
+                  r->trajectory,
+                  0};
   }
   table[k++] = (dataset){{"/metrics/iteration", 1, {r->count}, {"/metrics/iteration"}, NULL, when}, r->iteration, 0};
   for (size_t s = 1; s < r->series; s++) {
@@ -70,16 +72,31 @@ static size_t describe(const ntk_records *r, dataset *table, char (*path)[96]) {
   table[k++] = (dataset){{"/loss", 1, {r->count}, {"/iteration"}, NULL, r->long_name[0]}, r->values, r->series};
   if (!spectra) return k;
   table[k++] = (dataset){{"/spectrum/iteration", 1, {spectra}, {"/spectrum/iteration"}, NULL, when}, r->spectrum_iteration, 0};
-  table[k++] = (dataset){{"/spectrum/eigenvalues", 2, {spectra, r->eigenvalues}, {"/spectrum/iteration", "index"}, NULL,
+  table[k++] = (dataset){{"/spectrum/eigenvalues",
+                          2,
+                          {spectra, r->eigenvalues},
+                          {"/spectrum/iteration", "index"},
+                          NULL,
                           "eigenvalues of the integral operator T_{k,gamma}, descending"},
-                         r->eigenvalue, 0};
+                         r->eigenvalue,
+                         0};
   if (!r->eigenvectors) return k;
-  table[k++] = (dataset){{"/spectrum/eigenvectors", 3, {spectra, r->total, r->eigenvectors}, {"/spectrum/iteration", "gamma_point", "vector"}, NULL,
+  table[k++] = (dataset){{"/spectrum/eigenvectors",
+                          3,
+                          {spectra, r->total, r->eigenvectors},
+                          {"/spectrum/iteration", "gamma_point", "vector"},
+                          NULL,
                           "leading eigenvectors (columns), fake points first"},
-                         r->eigenvector, 0};
-  table[k++] = (dataset){{"/spectrum/alignment", 2, {spectra, r->eigenvectors}, {"/spectrum/iteration", "vector"}, NULL,
+                         r->eigenvector,
+                         0};
+  table[k++] = (dataset){{"/spectrum/alignment",
+                          2,
+                          {spectra, r->eigenvectors},
+                          {"/spectrum/iteration", "vector"},
+                          NULL,
                           "squared share of the labels (-1 fake, +1 real) along each eigenvector"},
-                         r->alignment, 0};
+                         r->alignment,
+                         0};
   return k;
 }
 

@@ -11,19 +11,19 @@
 enum { NTK_MAX_SERIES = 64 };
 
 typedef struct {
-  size_t n, d;                 /* fake points */
-  size_t capacity, count;      /* records */
-  double *iteration, *time;    /* capacity */
-  size_t series;               /* named numbers at each record; the first is "loss" */
+  size_t n, d;                                                  /* fake points */
+  size_t capacity, count;                                       /* records */
+  double *iteration, *time;                                     /* capacity */
+  size_t series;                                                /* named numbers at each record; the first is "loss" */
   const char *name[NTK_MAX_SERIES], *long_name[NTK_MAX_SERIES]; /* borrowed */
-  double *values;              /* capacity x series */
-  double *trajectory;          /* capacity x n x d, or NULL */
-  size_t spectra_capacity, spectra; /* spectra recorded */
-  size_t total, eigenvalues, eigenvectors; /* points of gamma, numbers of each kept */
-  double *spectrum_iteration;  /* spectra_capacity */
-  double *eigenvalue;          /* spectra_capacity x eigenvalues */
-  double *eigenvector;         /* spectra_capacity x total x eigenvectors, or NULL */
-  double *alignment;           /* spectra_capacity x eigenvectors, or NULL */
+  double *values;                                               /* capacity x series */
+  double *trajectory;                                           /* capacity x n x d, or NULL */
+  size_t spectra_capacity, spectra;                             /* spectra recorded */
+  size_t total, eigenvalues, eigenvectors;                      /* points of gamma, numbers of each kept */
+  double *spectrum_iteration;                                   /* spectra_capacity */
+  double *eigenvalue;                                           /* spectra_capacity x eigenvalues */
+  double *eigenvector;                                          /* spectra_capacity x total x eigenvectors, or NULL */
+  double *alignment;                                            /* spectra_capacity x eigenvectors, or NULL */
 } ntk_records;
 
 /** Allocates for the sizes already set in `r` (capacities, n, d, series, total, eigenvalues, eigenvectors; `trajectory`: keep positions). */

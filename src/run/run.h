@@ -24,9 +24,9 @@ typedef struct {
 } ntk_run_job;
 
 typedef struct {
-  char *json;      /* one-line JSON object for the journal: {"iteration": [...], "metrics": {"loss": [...], "mmd2": [...]}}; caller frees */
-  double seconds;  /* wall time of the work of all attempts that led here */
-  bool has_file;   /* arrays were written to job->file (a run that records none has no file) */
+  char *json;     /* one-line JSON object for the journal: {"iteration": [...], "metrics": {"loss": [...], "mmd2": [...]}}; caller frees */
+  double seconds; /* wall time of the work of all attempts that led here */
+  bool has_file;  /* arrays were written to job->file (a run that records none has no file) */
 } ntk_run_outcome;
 
 /** Executes the run. Collective over the group; the error and the outcome's numbers are agreed, `json` is set on the group's root only (NULL elsewhere).
@@ -36,10 +36,10 @@ NTK_CHECKED ntk_error *ntk_run_execute(const ntk_comm *group, const ntk_run_job 
 
 /** What a run will need on one rank of a group of `ranks`: from settings only. Not collective. */
 typedef struct {
-  double seconds;       /* on one core, at nominal rates (run/estimate.c) */
-  double memory_bytes;  /* a rank */
-  double output_bytes;  /* of its run file */
-  bool arrays;          /* records arrays, so it will have a run file */
+  double seconds;      /* on one core, at nominal rates (run/estimate.c) */
+  double memory_bytes; /* a rank */
+  double output_bytes; /* of its run file */
+  bool arrays;         /* records arrays, so it will have a run file */
 } ntk_run_need;
 NTK_CHECKED ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *out);
 

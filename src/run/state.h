@@ -20,7 +20,7 @@ typedef struct {
   ntk_metric **metrics;
   ntk_schedule record, spectrum;
   bool has_spectrum;
-  ntk_records records; /* filled on the group's root only */
+  ntk_records records;  /* filled on the group's root only */
   double *c, *gradient; /* at the fake points: n, n x d */
   long long iteration, iterations;
   double seconds_before, start, start_wall; /* wall time of earlier attempts; clocks at the start of this one */

@@ -100,8 +100,9 @@ static void hash_is_xxh3_128(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(errors_carry_code_and_context), cmocka_unit_test(allocation_refuses_overflow), cmocka_unit_test(doubles_read_back_exactly),
-      cmocka_unit_test(nearest_word),                  cmocka_unit_test(json_is_escaped_and_nested),  cmocka_unit_test(hash_is_xxh3_128),
+      cmocka_unit_test(errors_carry_code_and_context), cmocka_unit_test(allocation_refuses_overflow),
+      cmocka_unit_test(doubles_read_back_exactly),     cmocka_unit_test(nearest_word),
+      cmocka_unit_test(json_is_escaped_and_nested),    cmocka_unit_test(hash_is_xxh3_128),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
