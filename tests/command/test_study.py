@@ -19,13 +19,13 @@ STUDY = """
 study: small
 seed: 3
 data:
-  real: {type: ring, modes: 8, radius: 5.0, stddev: 0.5, points: 40}
-  fake: {type: gaussian, dimension: 2, stddev: 1.0, points: 40}
+  real: {type: ring, modes: 8, radius: 5.0, stddev: 0.5, points: 60}
+  fake: {type: gaussian, dimension: 2, stddev: 1.0, points: 60}
 discriminator:
   network: {type: mlp, depth: 2, activation: relu, bias_stddev: 1.0}
   loss: ipm
-train: {iterations: 1200, step: 5}
-record: {every: 400, trajectory: true, metrics: [mmd2, energy]}
+train: {iterations: 3000, step: 5}
+record: {every: 1000, trajectory: true, metrics: [mmd2, energy]}
 resources: {checkpoint_every: 0.1}
 sweep:
   discriminator.loss: [ipm, lsgan]
@@ -147,7 +147,7 @@ def test_the_index_is_read_without_help(undisturbed):
     assert (runs["seconds"] > 0).all() and (runs["repetition"] == 0).all()
     metrics = xarray.open_dataset(undisturbed / "index.h5", group="metrics", engine="h5netcdf")
     assert metrics["mmd2"].dims == ("run", "iteration")
-    assert list(metrics["iteration"].values) == [0, 400, 800, 1200]
+    assert list(metrics["iteration"].values) == [0, 1000, 2000, 3000]
     with h5py.File(undisturbed / "index.h5") as index:
         for row, identity in enumerate(index["runs/id"].asstr()[()]):
             own = index["links"][identity]["metrics/mmd2"][()]
@@ -186,7 +186,7 @@ def test_a_missing_run_file_is_computed_again(study, undisturbed, tmp_path):
 
 def test_a_failed_run_is_recorded_and_the_rest_goes_on(study, tmp_path):
     folder = tmp_path / "out"
-    text = STUDY.replace("[5, 10]", "[5, 1e300, 10]").replace("[ipm, lsgan]", "[ipm]").replace("1200", "20")
+    text = STUDY.replace("[5, 10]", "[5, 1e300, 10]").replace("[ipm, lsgan]", "[ipm]").replace("3000", "20")
     (tmp_path / "study.yaml").write_text(text)
     command = ["run", tmp_path / "study.yaml", "-o", folder]
     done = ntkgan(*command, "--ranks", 2, status=1)
@@ -210,7 +210,7 @@ def test_everything_killed_in_the_middle(study, undisturbed, tmp_path):
     for _ in range(2):
         job = start("run", study, "-o", folder, "--ranks", 2)
         wait_for(has_checkpoint(folder), job)
-        time.sleep(0.3)
+        time.sleep(0.1)
         kill_all(job)
     ntkgan("run", study, "-o", folder, "--ranks", 2)
     assert_equal_results(folder, undisturbed)
