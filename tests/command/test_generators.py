@@ -124,10 +124,10 @@ def exact(tmp_path, points):
     return end_of(tmp_path, points, "rk4", 64)
 
 
-@pytest.mark.parametrize("integrator, order, few", [("euler", 1, 64), ("rk4", 4, 4)])
+@pytest.mark.parametrize("integrator, order, few", [("euler", 1, 64), ("rk4", 4, 8)])
 def test_order_of_an_integrator(tmp_path, points, exact, integrator, order, few):
     errors = [np.abs(end_of(tmp_path, points, integrator, n) - exact).max() for n in (few, 2 * few)]
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.4), errors
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.15), errors
 
 
 def test_the_adaptive_integrator_keeps_its_tolerance(tmp_path, points, exact):
@@ -222,7 +222,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, points, train):
 @pytest.mark.parametrize(
     "change, said",
     [
-        ({"generator": {"type": "kernel", "network": {"type": "dcgan", "image": {"height": 4, "width": 4, "channels": 1}}}}, "matrix over pixels"),
+        ({"generator": {"type": "kernel", "network": {"type": "dcgan", "activation": "relu", "image": {"height": 4, "width": 4, "channels": 1}}}}, "matrix over pixels"),
         ({"short": True}, "has 3 points"),
         ({"optimizer": "adam", "generator": {"type": "kernel", "network": ERF}}, "needs generator particles"),
         ({"optimizer": "adam", "integrator": "rk4"}, "follows the flow"),
