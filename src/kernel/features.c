@@ -73,7 +73,9 @@ static size_t fill_nodes(feature_work *w, double q, ntk_means *means) {
   size_t nodes = 0;
   bool here = NTK_NORMAL_RANGE * root <= w->range; /* these nodes do for the means as well */
   *means = here ? (ntk_means){0, 0, 0, 0, 0, 0} : ntk_function_means(w->function, q);
-  for (double z = 0.5 * step; z < HERMITE_RANGE && root * z <= w->range && nodes < w->most_nodes; z += step) {
+  while (nodes < w->most_nodes) {
+    double z = ((double)nodes + 0.5) * step;
+    if (z >= HERMITE_RANGE || root * z > w->range) break;
     double right[3], left[3], normal = exp(-0.25 * z * z), weight = step * 0.39894228040143267794 * normal;
     ntk_function_jet(w->function, root * z, right);
     ntk_function_jet(w->function, -root * z, left);

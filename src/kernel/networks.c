@@ -29,11 +29,13 @@ static const ntk_key mlp_keys[] = {
     DENSE_KEYS,
     NTK_KEYS_END};
 
-static const ntk_key resnet_keys[] = {{"blocks", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, NULL, "residual blocks"},
-                                      {"block_depth", NTK_T_INTEGER, 0, 1, 1000, NULL, NULL, NULL, "1", "layers", "hidden layers in a block"},
-                                      ACTIVATION_KEYS,
-                                      DENSE_KEYS,
-                                      NTK_KEYS_END};
+static const ntk_key resnet_keys[] = {
+    {"blocks", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, 1000, NULL, NULL, NULL, NULL, NULL, "residual blocks"},
+    {"block_depth", NTK_T_INTEGER, 0, 1, 1000, NULL, NULL, NULL, "1", "layers", "hidden layers in a block"},
+    ACTIVATION_KEYS,
+    {"layer_norm", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "false", NULL, "false: the residual network has no layer normalisation"},
+    DENSE_KEYS,
+    NTK_KEYS_END};
 
 static const ntk_key image_keys[] = {
     {"height", NTK_T_INTEGER, NTK_KEY_REQUIRED, 1, 65536, NULL, NULL, NULL, NULL, "pixels", "lines"},
