@@ -71,8 +71,8 @@ static const generator_entry generators[] = {
      NULL,
      move_particles},
     {{"kernel", kernel_keys, "dx_i = -(step/N) sum_j k_g(z_i, z_j) grad(c o f)(x_j)",
-      "an infinitely wide generator fed with z: fake points move together as its kernel has it (Stein flow)",
-      "Franceschi et al. 2022, section 4.3 and appendix", NULL},
+      "an infinitely wide generator fed with z: fake points move together as its kernel has it (Stein flow; stable steps are up to N times smaller)",
+      "Franceschi et al. 2022, section 4.3", NULL},
      create_kernel,
      move_by_kernel},
 };

@@ -153,6 +153,17 @@ def test_momentum(tmp_path, points):
         assert np.allclose(found[k + 1], x, rtol=0, atol=1e-11)
 
 
+def test_momentum_of_a_generator(tmp_path, points):
+    real, x = points
+    z = np.random.default_rng(1).normal(size=(len(x), 4))
+    found, _, _ = flow(tmp_path, points, generator=stein(tmp_path, z, ERF), iterations=3, step=1.0, optimizer={"type": "sgd", "momentum": 0.8})
+    kernel, buffer = gram(tmp_path, z, ERF), 0
+    for k in range(3):
+        buffer = 0.8 * buffer + kernel @ pull(tmp_path, real, x) / len(x)
+        x = x - buffer
+        assert np.allclose(found[k + 1], x, rtol=0, atol=1e-11)
+
+
 def test_adam(tmp_path, points):
     real, x = points
     found, _, _ = flow(tmp_path, points, loss="lsgan", iterations=5, step=0.05, optimizer={"type": "adam", "beta1": 0.7, "beta2": 0.95, "epsilon": 1e-6})
