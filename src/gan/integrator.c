@@ -53,7 +53,8 @@ static double error_of(const ntk_flow_job *job, double h, double tolerance) {
   for (size_t k = 0; k < flow->n * flow->d; k++) {
     double error = h * (-5.0 / 72 * slope[0][k] + slope[1][k] / 12 + slope[2][k] / 9 - slope[3][k] / 8);
     double scaled = fabs(error) / (tolerance * (1 + fmax(fabs(flow->base[k]), fabs(job->fake->x[k]))));
-    if (!(scaled <= largest)) largest = scaled; /* keeps what is no number */
+    if (!isfinite(scaled)) return INFINITY;
+    if (scaled > largest) largest = scaled;
   }
   return largest;
 }
@@ -69,6 +70,14 @@ static ntk_error *substep(ntk_flow_job *job, double h) {
   return NULL;
 }
 
+/* A substep that leads out of the numbers is one with an infinite error; every rank finds the same. */
+static ntk_error *try_substep(ntk_flow_job *job, double h, double tolerance, double *error) {
+  ntk_error *err = substep(job, h);
+  *error = err ? INFINITY : error_of(job, h, tolerance);
+  if (err && ntk_error_code(err) == NTK_E_NONFINITE) ntk_error_free(&err);
+  return err;
+}
+
 /* state[0]: the substep to try next, as a part of the step. */
 static ntk_error *advance_adaptive(ntk_flow_job *job, double *state) {
   ntk_flow *flow = job->flow;
@@ -80,9 +89,9 @@ static ntk_error *advance_adaptive(ntk_flow_job *job, double *state) {
     if (tries == limit) return ntk_fail(NTK_E_NUMERIC, "adaptive integrator: %lld substeps brought it through %.3g of the step only", limit, done);
     bool is_last = done + state[0] >= 1;
     double part = is_last ? 1 - done : state[0];
-    NTK_TRY(substep(job, part * job->step));
-    double error = error_of(job, part * job->step, tolerance);
-    double change = isfinite(error) ? fmin(5, fmax(0.2, 0.9 / cbrt(fmax(error, 1e-9)))) : 0.2;
+    double error;
+    NTK_TRY(try_substep(job, part * job->step, tolerance, &error));
+    double change = fmin(5, fmax(0.2, 0.9 / cbrt(fmax(error, 1e-9))));
     if (error <= 1) {
       done = is_last ? 1 : done + part;
       keep_base(job);
