@@ -27,7 +27,10 @@ static const ntk_key discriminator_keys[] = {
 static const ntk_key train_keys[] = {
     {"iterations", NTK_T_INTEGER, NTK_KEY_REQUIRED, 0, TWO_53, NULL, NULL, NULL, NULL, NULL, "generator steps"},
     {"step", NTK_T_NUMBER, NTK_KEY_REQUIRED | NTK_KEY_OPEN_MIN, 0, 1e300, NULL, NULL, NULL, NULL, NULL, "learning rate of the generator"},
-    {"integrator", NTK_T_WORD, 0, 0, 0, "euler", NULL, NULL, "euler", NULL, "time stepping of the flow"},
+    {"integrator", NTK_T_TYPED, 0, 0, 0, NULL, "integrators", NULL, "{type: euler}", NULL,
+     "time stepping of the flow from one iteration to the next"},
+    {"annealing", NTK_T_TYPED, 0, 0, 0, NULL, "annealings", NULL, "{type: none}", NULL, "how the step changes with the iterations"},
+    {"optimizer", NTK_T_TYPED, 0, 0, 0, NULL, "optimizers", NULL, "{type: sgd}", NULL, "what is made of the gradient at the fake points"},
     NTK_KEYS_END,
 };
 

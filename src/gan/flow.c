@@ -4,58 +4,112 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gan/generator.h"
+#include "gan/stepping.h"
 
-/* A generator turns the wanted velocity of the particles into their motion. */
-typedef struct {
-  ntk_choice choice;
-  void (*move)(const ntk_flow *flow, const double *gradient, ntk_measure *fake);
-} generator_entry;
-
-struct ntk_flow {
-  const generator_entry *generator;
-  double step;
-};
-
-static void move_particles(const ntk_flow *flow, const double *gradient, ntk_measure *fake) {
-  for (size_t i = 0; i < fake->n; i++)
-    for (size_t a = 0; a < fake->d; a++) fake->x[i * fake->d + a] -= flow->step * fake->mass[i] * gradient[i * fake->d + a];
-}
-
-static const generator_entry generators[] = {
-    {{"particles", NULL, "dx_i = -(step/N) grad(c o f)(x_i)", "no generator network: each fake point moves freely (Wasserstein gradient flow)",
-      "Franceschi et al. 2022, section 4.3", NULL},
-     move_particles},
-};
-
-static const ntk_choice *choice_at(size_t i) { return &generators[i].choice; }
-
-const ntk_choices *ntk_generator_choices(void) {
-  static const ntk_choices choices = {"generators", "what moves the fake points", sizeof generators / sizeof *generators, choice_at};
-  return &choices;
-}
-
-ntk_error *ntk_flow_create(const ntk_value *settings, ntk_flow **out) {
-  *out = NULL;
-  const char *name = ntk_choice_name(ntk_value_get(settings, "generator"));
-  const generator_entry *generator = NULL;
-  for (size_t i = 0; i < sizeof generators / sizeof *generators; i++)
-    if (!strcmp(generators[i].choice.name, name)) generator = &generators[i];
-  if (!generator) return ntk_fail(NTK_E_CONFIG, "no generator '%s'", name);
-  NTK_TRY(NTK_NEW(1, out));
-  (*out)->generator = generator;
-  (*out)->step = ntk_get_number(settings, "train.step");
+/* Rows of the tables, and that they go together. */
+static ntk_error *choose(const ntk_value *settings, ntk_flow *flow) {
+  const ntk_value *integrator = ntk_value_find(settings, "train.integrator"), *optimizer = ntk_value_find(settings, "train.optimizer");
+  const ntk_value *annealing = ntk_value_find(settings, "train.annealing");
+  flow->integrator = ntk_integrator_named(ntk_choice_name(integrator));
+  flow->optimizer = ntk_optimizer_named(ntk_choice_name(optimizer));
+  flow->annealing = ntk_annealing_named(ntk_choice_name(annealing));
+  if (!flow->integrator || !flow->optimizer || !flow->annealing)
+    return ntk_fail(NTK_E_CONFIG, "train: no such integrator, optimizer or annealing (%s, %s, %s)", ntk_choice_name(integrator),
+                    ntk_choice_name(optimizer), ntk_choice_name(annealing));
+  flow->integrator_keys = ntk_choice_parameters(integrator);
+  flow->optimizer_keys = ntk_choice_parameters(optimizer);
+  flow->annealing_keys = ntk_choice_parameters(annealing);
+  if (flow->integrator->is_continuous && (flow->optimizer->is_coordinatewise || flow->optimizer->arrays(flow->optimizer_keys)))
+    return ntk_fail(NTK_E_CONFIG, "train.optimizer: momentum and adam are made of euler's steps, integrator %s follows the flow itself",
+                    flow->integrator->choice.name);
+  if (flow->optimizer->is_coordinatewise && strcmp(ntk_choice_name(ntk_value_get(settings, "generator")), "particles"))
+    return ntk_fail(NTK_E_CONFIG, "train.optimizer: %s acts on the coordinates of free points, it needs generator particles",
+                    flow->optimizer->choice.name);
   return NULL;
 }
 
+static ntk_error *allocate(ntk_flow *flow) {
+  size_t size = flow->n * flow->d, arrays = flow->optimizer->arrays(flow->optimizer_keys) * size;
+  flow->count = arrays + flow->integrator->numbers;
+  NTK_TRY(NTK_NEW(flow->count, &flow->state));
+  if (flow->integrator->start) flow->integrator->start(flow->state + arrays);
+  NTK_TRY(NTK_NEW(size, &flow->force));
+  for (size_t s = 0; s < flow->integrator->stages; s++) NTK_TRY(NTK_NEW(size, &flow->slope[s]));
+  if (!flow->integrator->is_continuous) return NULL;
+  NTK_TRY(NTK_NEW(flow->n, &flow->objective));
+  return NTK_NEW(size, &flow->base);
+}
+
+ntk_error *ntk_flow_create(const ntk_comm *comm, const ntk_value *settings, ntk_rng rng, size_t n, size_t d, ntk_flow **out) {
+  *out = NULL;
+  ntk_flow *flow;
+  NTK_TRY(NTK_NEW(1, &flow));
+  flow->n = n;
+  flow->d = d;
+  flow->step = ntk_get_number(settings, "train.step");
+  flow->iterations = ntk_get_integer(settings, "train.iterations");
+  ntk_error *err = choose(settings, flow);
+  if (!err) err = allocate(flow);
+  if (!err) err = ntk_generator_create(comm, ntk_value_get(settings, "generator"), rng, n, &flow->generator);
+  if (err)
+    ntk_flow_free(&flow);
+  else
+    *out = flow;
+  return err;
+}
+
 void ntk_flow_free(ntk_flow **flow) {
+  if (!*flow) return;
+  ntk_generator_free(&(*flow)->generator);
+  free((*flow)->state);
+  free((*flow)->force);
+  free((*flow)->objective);
+  free((*flow)->base);
+  for (size_t s = 0; s < NTK_FLOW_STAGES; s++) free((*flow)->slope[s]);
   free(*flow);
   *flow = NULL;
 }
 
-ntk_error *ntk_flow_step(ntk_flow *flow, ntk_discriminator *d, const double *gradient, ntk_measure *fake) {
-  (void)d; /* Euler needs no further evaluation */
-  flow->generator->move(flow, gradient, fake);
-  return NULL;
+ntk_error *ntk_flow_motion(ntk_flow_job *job, const double *gradient, double *out) {
+  ntk_flow *flow = job->flow;
+  for (size_t i = 0; i < flow->n; i++)
+    for (size_t a = 0; a < flow->d; a++) flow->force[i * flow->d + a] = job->fake->mass[i] * gradient[i * flow->d + a];
+  return ntk_generator_move(flow->generator, flow->n, flow->d, flow->force, out);
 }
 
-double ntk_flow_time(const ntk_flow *flow, long long iterations) { return flow->step * (double)iterations; }
+ntk_error *ntk_flow_motion_here(ntk_flow_job *job, double *out) {
+  ntk_flow *flow = job->flow;
+  NTK_TRY(ntk_discriminator_train(job->discriminator, job->fake, job->real));
+  NTK_TRY(ntk_discriminator_objective(job->discriminator, flow->n, job->fake->x, flow->objective, flow->force));
+  return ntk_flow_motion(job, flow->force, out);
+}
+
+static double step_at(const ntk_flow *flow, long long iteration) {
+  return flow->step * flow->annealing->factor(flow->annealing_keys, (double)iteration / (double)flow->iterations);
+}
+
+ntk_error *ntk_flow_step(ntk_flow *flow, long long iteration, ntk_discriminator *d, const ntk_measure *real, const double *gradient,
+                         ntk_measure *fake) {
+  ntk_flow_job job = {flow, d, real, gradient, fake, step_at(flow, iteration), iteration};
+  return flow->integrator->advance(&job, flow->state + flow->count - flow->integrator->numbers);
+}
+
+double ntk_flow_time(ntk_flow *flow, long long iterations) {
+  if (!strcmp(flow->annealing->choice.name, "none")) return flow->step * (double)iterations;
+  if (iterations < flow->summed) flow->time = 0, flow->summed = 0;
+  for (; flow->summed < iterations; flow->summed++) flow->time += step_at(flow, flow->summed);
+  return flow->time;
+}
+
+double *ntk_flow_state(ntk_flow *flow, size_t *count) {
+  *count = flow->count;
+  return flow->state;
+}
+
+ntk_error *ntk_flow_estimate(const ntk_value *settings, size_t n, ntk_flow_cost *out) {
+  ntk_flow flow = {0};
+  NTK_TRY(choose(settings, &flow));
+  out->evaluations = flow.integrator->evaluations;
+  return ntk_generator_cost(ntk_value_get(settings, "generator"), n, &out->kernel_cost);
+}

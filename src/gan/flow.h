@@ -1,4 +1,5 @@
-/** Flows: how the fake measure moves along -grad(c o f), f held fixed during a step. */
+/** Flows: how the fake measure moves along -grad(c o f). The discriminator is trained anew wherever the flow is evaluated; f is held fixed in the
+ *  gradient. */
 #ifndef NTK_GAN_FLOW_H
 #define NTK_GAN_FLOW_H
 
@@ -9,18 +10,35 @@
 
 typedef struct ntk_flow ntk_flow;
 
-/** From the checked settings of a run (`generator`, `train`). */
-NTK_CHECKED ntk_error *ntk_flow_create(const ntk_value *settings, ntk_flow **out);
+/** From the checked settings of a run (`generator`, `train`) for `n` fake points of R^d. `rng`: seed and repetition, for what the generator is fed
+ *  with. `comm` and `settings` are borrowed for the flow's lifetime. NTK_E_CONFIG for settings that contradict each other. Not collective. */
+NTK_CHECKED ntk_error *ntk_flow_create(const ntk_comm *comm, const ntk_value *settings, ntk_rng rng, size_t n, size_t d, ntk_flow **out);
 void ntk_flow_free(ntk_flow **flow);
 
-/** One generator step. `gradient` is grad(c o f) at the fake points (n x d), already evaluated with the trained `d`; integrators that need more
- *  evaluations ask `d`. Moves fake->x. Euler: x_i -= step * mass_i * gradient_i. Collective over the discriminator's group. */
-NTK_CHECKED ntk_error *ntk_flow_step(ntk_flow *flow, ntk_discriminator *d, const double *gradient, ntk_measure *fake);
+/** Generator step number `iteration` (from 0). `gradient` is grad(c o f) at the fake points (n x d), evaluated with `d` trained on them; integrators
+ *  with stages train and evaluate `d` again, elsewhere. Moves fake->x. Collective; replicated; same bits on any number of ranks.
+ *  Euler: x_i -= step sum_j k_g(z_i, z_j) mass_j gradient_j, k_g the identity matrix for particles. NTK_E_NUMERIC, NTK_E_NONFINITE. */
+NTK_CHECKED ntk_error *ntk_flow_step(ntk_flow *flow, long long iteration, ntk_discriminator *d, const ntk_measure *real, const double *gradient,
+                                     ntk_measure *fake);
 
 /** Flow time after `iterations` steps (sum of step sizes). */
-double ntk_flow_time(const ntk_flow *flow, long long iterations);
+double ntk_flow_time(ntk_flow *flow, long long iterations);
 
-/** Catalog kind "generators". */
+/** What the flow remembers from step to step beside the points (momentum, moments, step sizes): *count numbers, to be saved and written back by
+ *  checkpoints; the same on every rank. Borrowed. */
+double *ntk_flow_state(ntk_flow *flow, size_t *count);
+
+/** What a step of these settings costs, for plans: evaluations of the trained discriminator, and kernel entries' cost of k_g (0: none) at each.
+ *  Fails where ntk_flow_create would for `n` fake points. Not collective. */
+typedef struct {
+  double evaluations, kernel_cost;
+} ntk_flow_cost;
+NTK_CHECKED ntk_error *ntk_flow_estimate(const ntk_value *settings, size_t n, ntk_flow_cost *out);
+
+/** Catalog kinds "generators", "integrators", "optimizers", "annealings". */
 const ntk_choices *ntk_generator_choices(void);
+const ntk_choices *ntk_integrator_choices(void);
+const ntk_choices *ntk_optimizer_choices(void);
+const ntk_choices *ntk_annealing_choices(void);
 
 #endif

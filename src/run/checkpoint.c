@@ -14,6 +14,10 @@ static ntk_error *write_state(const ntk_run_state *s, ntk_h5 *file) {
   NTK_TRY(ntk_h5_attribute_integer(file, "/", "milliseconds", (long long)(1e3 * ntk_run_state_seconds(s))));
   ntk_h5_info fake = {"/state/fake", 2, {s->fake.n, s->fake.d}, {"point", "coordinate"}, "data units", "fake points"};
   NTK_TRY(ntk_h5_write_doubles(file, &fake, s->fake.x));
+  size_t count;
+  const double *flow = ntk_flow_state(s->flow, &count);
+  ntk_h5_info memory = {"/state/flow", 1, {count}, {"number"}, NULL, "what the flow remembers from step to step"};
+  if (count) NTK_TRY(ntk_h5_write_doubles(file, &memory, flow));
   return s->records.count ? ntk_records_write(&s->records, file) : NULL;
 }
 
@@ -46,21 +50,35 @@ static ntk_error *check_origin(const ntk_run_state *s, ntk_h5 *file) {
   return err;
 }
 
+/* What the flow remembers; `*values` stays NULL where it remembers nothing. */
+static ntk_error *read_flow(const ntk_run_state *s, ntk_h5 *file, double **values) {
+  size_t count, found = 0;
+  ntk_flow_state(s->flow, &count);
+  if (!count) return NULL;
+  NTK_TRY(ntk_h5_read_doubles(file, "/state/flow", 1, &found, values));
+  return found == count ? NULL : ntk_fail(NTK_E_INPUT, "it has %zu numbers of the flow, this run %zu", found, count);
+}
+
 static ntk_error *read_state(ntk_run_state *s, ntk_h5 *file) {
   size_t shape[2];
-  double *x = NULL;
+  double *x = NULL, *flow = NULL;
   long long iteration = 0, milliseconds = 0;
   NTK_TRY(check_origin(s, file));
   NTK_TRY(ntk_h5_read_attribute_integer(file, "/", "iteration", &iteration));
   NTK_TRY(ntk_h5_read_attribute_integer(file, "/", "milliseconds", &milliseconds));
   if (ntk_h5_has(file, "/metrics/iteration")) NTK_TRY(ntk_records_read(&s->records, file));
   NTK_TRY(ntk_h5_read_doubles(file, "/state/fake", 2, shape, &x));
-  ntk_error *err = NULL;
-  if (shape[0] != s->fake.n || shape[1] != s->fake.d || iteration < 0 || iteration > s->iterations)
+  ntk_error *err = read_flow(s, file, &flow);
+  if (!err && (shape[0] != s->fake.n || shape[1] != s->fake.d || iteration < 0 || iteration > s->iterations))
     err = ntk_fail(NTK_E_INPUT, "its sizes are not those of this run");
-  else
+  if (!err) {
+    size_t count;
+    double *memory = ntk_flow_state(s->flow, &count);
     memcpy(s->fake.x, x, s->fake.n * s->fake.d * sizeof *x);
+    if (flow) memcpy(memory, flow, count * sizeof *flow);
+  }
   free(x);
+  free(flow);
   s->iteration = iteration;
   s->seconds_before = 1e-3 * (double)milliseconds;
   return err;
@@ -97,5 +115,8 @@ ntk_error *ntk_run_state_load(ntk_run_state *s, bool *found) {
   NTK_TRY(ntk_comm_bcast(s->group, &s->iteration, sizeof s->iteration, 0));
   NTK_TRY(ntk_comm_bcast(s->group, &s->records.count, sizeof s->records.count, 0));
   NTK_TRY(ntk_comm_bcast(s->group, &s->records.spectra, sizeof s->records.spectra, 0));
+  size_t count;
+  double *flow = ntk_flow_state(s->flow, &count);
+  NTK_TRY(ntk_comm_bcast(s->group, flow, count * sizeof *flow, 0));
   return ntk_comm_bcast(s->group, s->fake.x, s->fake.n * s->fake.d * sizeof(double), 0);
 }

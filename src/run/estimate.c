@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "gan/flow.h"
 #include "gan/loss.h"
 #include "gram/gram.h"
 #include "kernel/kernel.h"
@@ -19,6 +20,7 @@ typedef struct {
   size_t n, m, d;
   double iterations, records, spectra, products, value_cost, gradient_cost;
   size_t vectors;
+  ntk_flow_cost flow;
 } sizes;
 
 static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
@@ -31,6 +33,7 @@ static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
   z->value_cost = ntk_kernel_cost(kernel, 0);
   z->gradient_cost = ntk_kernel_cost(kernel, 1);
   ntk_kernel_free(&kernel);
+  NTK_TRY(ntk_flow_estimate(settings, z->n, &z->flow));
   ntk_loss loss;
   NTK_TRY(ntk_loss_create(discriminator, &loss));
   z->products = loss.entry->products;
@@ -62,6 +65,7 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   double n = (double)z.n, m = (double)z.m, total = n + m, p = (double)ranks;
   double step = n * total * z.gradient_cost * entry_seconds;
   if (z.products > 0) step += total * total * (z.value_cost * entry_seconds + z.products * product_seconds);
+  step = z.flow.evaluations * (step + n * n * z.flow.kernel_cost * entry_seconds);
   double record = 0;
   const ntk_value *metrics = ntk_value_find(settings, "record.metrics");
   for (size_t i = 0; i < ntk_value_count(metrics); i++)

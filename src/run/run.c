@@ -37,7 +37,7 @@ static ntk_error *iteration(ntk_run_state *s) {
   NTK_TRY(ntk_discriminator_objective(s->discriminator, s->fake.n, s->fake.x, s->c, last ? NULL : s->gradient));
   NTK_TRY(ntk_run_state_record(s));
   if (last) return NULL;
-  NTK_TRY(ntk_flow_step(s->flow, s->discriminator, s->gradient, &s->fake));
+  NTK_TRY(ntk_flow_step(s->flow, s->iteration, s->discriminator, &s->real, s->gradient, &s->fake));
   for (size_t i = 0; i < s->fake.n * s->fake.d; i++)
     if (!isfinite(s->fake.x[i])) return ntk_fail(NTK_E_NONFINITE, "fake point %zu is not finite", i / s->fake.d);
   return NULL;

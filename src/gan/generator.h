@@ -1,0 +1,22 @@
+/** Private to gan/: generators, which turn the forces on the fake points into their motion. */
+#ifndef NTK_GAN_GENERATOR_H
+#define NTK_GAN_GENERATOR_H
+
+#include "base/comm.h"
+#include "base/rng.h"
+#include "config/value.h"
+#include "kernel/kernel.h"
+
+typedef struct ntk_generator ntk_generator;
+
+/** From a checked `generator` entry, for n fake points. NTK_E_CONFIG, NTK_E_INPUT. Not collective. */
+NTK_CHECKED ntk_error *ntk_generator_create(const ntk_comm *comm, const ntk_value *entry, ntk_rng rng, size_t n, ntk_generator **out);
+void ntk_generator_free(ntk_generator **generator);
+
+/** motion (n x d) = k_g(Z, Z) force. Collective. */
+NTK_CHECKED ntk_error *ntk_generator_move(const ntk_generator *generator, size_t n, size_t d, const double *force, double *motion);
+
+/** Cost of an entry of k_g (ntk_kernel_cost), 0 without a kernel; fails where ntk_generator_create would. */
+NTK_CHECKED ntk_error *ntk_generator_cost(const ntk_value *entry, size_t n, double *cost);
+
+#endif

@@ -1,0 +1,73 @@
+/** Private to gan/: a step of a flow, made of exchangeable parts. */
+#ifndef NTK_GAN_STEPPING_H
+#define NTK_GAN_STEPPING_H
+
+#include "gan/flow.h"
+#include "gan/generator.h"
+
+enum { NTK_FLOW_STAGES = 4 };
+
+typedef struct ntk_integrator ntk_integrator;
+typedef struct ntk_optimizer ntk_optimizer;
+typedef struct ntk_annealing ntk_annealing;
+
+struct ntk_flow {
+  ntk_generator *generator;
+  const ntk_integrator *integrator;
+  const ntk_optimizer *optimizer;
+  const ntk_annealing *annealing;
+  const ntk_value *integrator_keys, *optimizer_keys, *annealing_keys; /* checked parameters, borrowed from the run's settings */
+  size_t n, d;
+  double step;
+  long long iterations;
+  size_t count;
+  double *state; /* count: the optimizer's arrays, each n x d; then the integrator's numbers */
+  double *force, *objective, *base;
+  double *slope[NTK_FLOW_STAGES]; /* n x d each; as many as the integrator has stages */
+  long long summed;
+  double time; /* sum of the first `summed` step sizes */
+};
+
+/** A step that is being made. */
+typedef struct {
+  ntk_flow *flow;
+  ntk_discriminator *discriminator;
+  const ntk_measure *real;
+  const double *gradient; /* grad(c o f) at the points the step starts from */
+  ntk_measure *fake;
+  double step;
+  long long iteration;
+} ntk_flow_job;
+
+/** out = sum_j k_g(z_i, z_j) mass_j gradient_j. */
+NTK_CHECKED ntk_error *ntk_flow_motion(ntk_flow_job *job, const double *gradient, double *out);
+/** The same with the discriminator trained at the fake points as they are now. */
+NTK_CHECKED ntk_error *ntk_flow_motion_here(ntk_flow_job *job, double *out);
+
+struct ntk_integrator {
+  ntk_choice choice;
+  size_t stages, numbers;       /* arrays of slopes; numbers it remembers from step to step */
+  double evaluations;           /* of the trained discriminator, at each iteration (for plans) */
+  bool is_continuous;           /* follows the flow itself: no optimizer can stand between */
+  void (*start)(double *state); /* NULL: with zeros */
+  ntk_error *(*advance)(ntk_flow_job *job, double *state);
+};
+
+struct ntk_optimizer {
+  ntk_choice choice;
+  size_t (*arrays)(const ntk_value *parameters); /* n x d arrays it remembers */
+  bool is_coordinatewise;                        /* acts on coordinates by themselves: of free points only */
+  void (*move)(const ntk_flow_job *job, const double *motion, double *state);
+};
+
+struct ntk_annealing {
+  ntk_choice choice;
+  double (*factor)(const ntk_value *parameters, double fraction); /* of the step where `fraction` of the iterations are done */
+};
+
+/** Rows of the tables by name; NULL: none. */
+const ntk_integrator *ntk_integrator_named(const char *name);
+const ntk_optimizer *ntk_optimizer_named(const char *name);
+const ntk_annealing *ntk_annealing_named(const char *name);
+
+#endif
