@@ -19,12 +19,14 @@ double ntk_quadrature_step(double q) { return q > 1 ? NTK_QUADRATURE_STEP / sqrt
 
 double ntk_function_range(const ntk_function *function) {
   double most = 0, found = FAR, jet[2][3];
-  for (double x = 0; x < 4; x += 0.25) {
+  for (int i = 0; i < 16; i++) {
+    double x = 0.25 * i;
     ntk_function_jet(function, x, jet[0]);
     ntk_function_jet(function, -x, jet[1]);
     most = fmax(most, fmax(fabs(jet[0][2]), fabs(jet[1][2])));
   }
-  for (double x = FAR; x > 0; x -= 1) {
+  for (int i = 0; i < FAR; i++) {
+    double x = FAR - i;
     ntk_function_jet(function, x, jet[0]);
     ntk_function_jet(function, -x, jet[1]);
     if (fmax(fabs(jet[0][2]), fabs(jet[1][2])) > NOTHING * most) break;
@@ -70,8 +72,8 @@ static void inner_means(const ntk_function *function, double range, double mean,
   /* The trapezoidal rule needs fewer nodes until its step is far below the deviation's. */
   if (spread < TRAPEZOID_BELOW) {
     double step = spread > 0.4 ? NTK_QUADRATURE_STEP / spread : 0.5;
-    for (double z = 0.5 * step; z < NTK_NORMAL_RANGE; z += step) {
-      double weight = step * normal_density(z), left[3];
+    for (int i = 0; (i + 0.5) * step < NTK_NORMAL_RANGE; i++) {
+      double z = (i + 0.5) * step, weight = step * normal_density(z), left[3];
       ntk_function_jet(function, mean + spread * z, jet);
       ntk_function_jet(function, mean - spread * z, left);
       for (int f = 0; f < 3; f++) out[f] += weight * (jet[f] + left[f]);
@@ -107,8 +109,8 @@ ntk_means ntk_function_means(const ntk_function *function, double q) {
   ntk_means m = {0, 0, 0, 0, 0, 0};
   double root = sqrt(q), step = ntk_quadrature_step(q), middle, half;
   if (q < PANELS_FROM) {
-    for (double z = 0.5 * step; z < NTK_NORMAL_RANGE; z += step) {
-      double weight = step * normal_density(z);
+    for (int i = 0; (i + 0.5) * step < NTK_NORMAL_RANGE; i++) {
+      double z = (i + 0.5) * step, weight = step * normal_density(z);
       add_means(function, root * z, weight, &m);
       add_means(function, -root * z, weight, &m);
     }
