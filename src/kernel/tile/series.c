@@ -83,7 +83,7 @@ NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const boo
     power[g] = step[g] = rho;
     if (s->first == 4) power[g] *= rho;
     if (s->step == 2) step[g] *= rho;
-    for (size_t f = 0; f < FACTORS; f++) sum[f][g] = rho - rho;
+    for (size_t f = 0; f < FACTORS; f++) sum[f][g] = (lanes){0};
   }
   for (size_t chunk = 0; chunk * NTK_SERIES_CHUNK < w->terms; chunk++) {
     if (row_tail[chunk] * rest(column_tail + chunk * stride, power, wide) <= s->tolerance) break;
