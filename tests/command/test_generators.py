@@ -13,6 +13,8 @@ import yaml
 
 from support import PROGRAM, ROOT, ntkgan
 
+pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
+
 ERF = {"type": "mlp", "depth": 2, "activation": "erf", "bias_stddev": 0.5}
 RBF = {"type": "rbf", "bandwidth": 1.5}
 TIME = 1.7

@@ -11,6 +11,8 @@ import pytest
 
 from support import PROGRAM, ROOT, ntkgan
 
+pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
+
 USER_PROGRAM = """
 #include <math.h>
 #include <ntkgan/kernel.h>

@@ -10,6 +10,8 @@ from scipy.special import expit, wrightomega
 
 from support import ntkgan
 
+pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
+
 RELU = "{type: mlp, depth: 2, activation: relu, bias_stddev: 1.0}"
 ERF = "{type: mlp, depth: 2, activation: erf, bias_stddev: 0.5}"
 RBF = "{type: rbf, bandwidth: 1.0}"

@@ -9,6 +9,8 @@ import pytest
 
 from support import ntkgan
 
+pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
+
 SMOOTH = ["erf", "gelu", "sigmoid_like", {"sin": {"b": 0.8, "c": 0.4}}, {"rbf": {"gamma": 0.3}}]
 KINKED = ["relu", "abs", {"leaky_relu": {"slope": 0.2}}]
 

@@ -9,6 +9,8 @@ import pytest
 
 from support import ntkgan
 
+pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
+
 NETWORK = "{type: mlp, depth: 3, activation: relu, bias_stddev: 1.0}"
 
 

@@ -15,6 +15,8 @@ import xarray
 
 from support import PROGRAM, ntkgan
 
+pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
+
 STUDY = """
 study: small
 seed: 3

@@ -18,6 +18,8 @@ from ntkgan_results import StudyError, open_study  # noqa: E402
 from ntkgan_results.figures import choose_times  # noqa: E402
 from ntkgan_results.tables import grid, summarise  # noqa: E402
 
+pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
+
 PICTURES = {"trajectories.png", "metrics.png", "spectra.png"}
 TABLES = {"table.txt", "table.md", "table.tex"}
 
