@@ -3,8 +3,10 @@
  * `of bound` compares with the time that the counted arithmetic of an entry would take at the rate of dgemm (two operations a multiply-add):
  * for ReLU layers 45 operations a layer for a value, 59 for value and gradient; beside that 2d (value) or 4d (gradient) for the products. */
 #include <cblas.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -88,7 +90,7 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static void report(const bench_case *c, double *entry, double *operation) {
+static void report(const bench_case *c, double *entry, double *operation, double relu[2]) {
   double operations[REPEATS];
   for (int r = 0; r < REPEATS; r++) operations[r] = entry[r] / operation[r];
   qsort(entry, REPEATS, sizeof *entry, ascending);
@@ -97,11 +99,13 @@ static void report(const bench_case *c, double *entry, double *operation) {
   double middle = operations[REPEATS / 2], products = (c->gradient ? 4.0 : 2.0) * (double)c->d;
   printf("%-34s %5zu %9.2f %8.1f %10.0f  [%.0f, %.0f]", c->name, c->d, entry[REPEATS / 2], 1 / operation[REPEATS / 2], middle, operations[0],
          operations[REPEATS - 1]);
+  if (relu[c->gradient] == 0) relu[c->gradient] = middle; /* the first of its kind */
+  printf(" %8.2f", middle / relu[c->gradient]);
   if (c->operations > 0) printf(" %8.2f", (c->operations + products) / middle);
   printf("\n");
 }
 
-static ntk_error *run(const bench_case *c, const double *a, double *b) {
+static ntk_error *run(const bench_case *c, const double *a, double *b, double relu[2]) {
   bench_problem p = {NULL, NULL, NULL, NULL, NULL, NULL};
   double entry[REPEATS], operation[REPEATS];
   ntk_error *err = make(c, &p);
@@ -112,21 +116,42 @@ static ntk_error *run(const bench_case *c, const double *a, double *b) {
       operation[r] = operation_time(a, b);
       entry[r] = entry_time(c, &p);
     }
-    report(c, entry, operation);
+    report(c, entry, operation, relu);
   }
   release(&p);
   return err;
 }
 
+/* Every activation of the table with its default parameters, one hidden layer (exp overflows in deeper ones). */
+static ntk_error *run_activations(const double *a, double *b) {
+  const ntk_choices *activations = ntk_activation_choices();
+  double relu[2] = {0, 0};
+  for (size_t i = 0; i < activations->count; i++) {
+    const char *name = activations->at(i)->name;
+    char network[128], label[64];
+    bool degree = strstr(name, "monomial") || !strcmp(name, "hermite"), coefficients = !strcmp(name, "polynomial");
+    snprintf(network, sizeof network, "{type: mlp, depth: 1, bias_stddev: 0.5, activation: {%s: {%s}}}", name,
+             degree         ? "degree: 2"
+             : coefficients ? "coefficients: [0, 1, 0.5]"
+                            : "");
+    snprintf(label, sizeof label, "%s, value + gradient", name);
+    const bench_case one = {label, network, 2, 1, 0};
+    NTK_TRY(run(&one, a, b, relu));
+  }
+  return NULL;
+}
+
 int main(void) {
-  double *a = NULL, *b = NULL;
+  double *a = NULL, *b = NULL, relu[2] = {0, 0};
   ntk_error *err = NTK_NEW((size_t)SIZE * SIZE, &a);
   if (!err) err = NTK_NEW((size_t)SIZE * SIZE, &b);
   for (size_t i = 0; !err && i < (size_t)SIZE * SIZE; i++) a[i] = ntk_uniform((ntk_rng){2, 0, 1}, i);
   printf("kernel tiles, one core, %s; median of %d, dgemm beside each\n", ntk_kernel_isa(), REPEATS);
-  printf("%-34s %5s %9s %8s %10s  %s %8s\n", "", "d", "ns/entry", "dgemm", "dgemm flop", "[least, most]", "of bound");
+  printf("%-34s %5s %9s %8s %10s  %s %8s %8s\n", "", "d", "ns/entry", "dgemm", "dgemm flop", "[least, most]", "x relu", "of bound");
   printf("%-34s %5s %9s %8s %10s\n", "", "", "", "GF/s", "an entry");
-  for (size_t i = 0; !err && i < sizeof cases / sizeof *cases; i++) err = run(&cases[i], a, b);
+  for (size_t i = 0; !err && i < sizeof cases / sizeof *cases; i++) err = run(&cases[i], a, b, relu);
+  if (!err) printf("\nactivations, one hidden layer\n");
+  if (!err) err = run_activations(a, b);
   if (err) fprintf(stderr, "%s\n", ntk_error_message(err));
   free(a);
   free(b);
