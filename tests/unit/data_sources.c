@@ -1,31 +1,10 @@
 // ranks: 1
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "config/schema.h"
 #include "data/data.h"
 #include "io/file.h"
-
-#define OK(expression) assert_ok((expression), #expression)
-
-static void assert_ok(ntk_error *e, const char *what) {
-  if (e) fail_msg("%s: %s", what, ntk_error_message(e));
-}
-
-static void assert_code(ntk_error *e, ntk_code code, const char *part) {
-  if (!e) fail_msg("no error, expected: %s", part);
-  if (ntk_error_code(e) != code || !strstr(ntk_error_message(e), part))
-    fail_msg("expected '%s', code %d, message: %s", part, (int)ntk_error_code(e), ntk_error_message(e));
-  ntk_error_free(&e);
-}
 
 static char folder[] = "/tmp/ntkgan-data-XXXXXX";
 static ntk_arena *arena;
@@ -155,7 +134,7 @@ static void uniform_fills_its_cube(void **state) {
   }
   near(covariance_of(&m, 0, 1), 0, 16.0 / 12 / ROOT, "covariance");
   ntk_measure_free(&m);
-  assert_code(create("{type: uniform, dimension: 2, low: 1, high: 1, points: 3}", real, &m), NTK_E_CONFIG, "test.yaml:1:45: high");
+  FAILS(create("{type: uniform, dimension: 2, low: 1, high: 1, points: 3}", real, &m), NTK_E_CONFIG, "test.yaml:1:45: high");
 }
 
 static void sphere_has_its_radius(void **state) {
@@ -226,10 +205,10 @@ static void inline_points(void **state) {
   OK(create("{type: points, dimension: 1, values: 4}", real, &m));
   assert_true(m.n == 1 && m.x[0] == 4 && m.mass[0] == 1);
   ntk_measure_free(&m);
-  assert_code(create("{type: points, dimension: 2, values: [1, 2, 3]}", real, &m), NTK_E_CONFIG, "values: has 3 numbers");
-  assert_code(create("{type: points, dimension: 1, values: [1, 2], points: 3}", real, &m), NTK_E_CONFIG, "test.yaml:1:54: points: 3 asked for");
-  assert_code(create("{type: gaussian, dimension: 3, mean: [1, 2], points: 3}", real, &m), NTK_E_CONFIG, "mean: has 2 numbers");
-  assert_code(create("{type: gaussian, dimension: 1000000000, points: 9000000000000000}", real, &m), NTK_E_CONFIG, "no memory");
+  FAILS(create("{type: points, dimension: 2, values: [1, 2, 3]}", real, &m), NTK_E_CONFIG, "values: has 3 numbers");
+  FAILS(create("{type: points, dimension: 1, values: [1, 2], points: 3}", real, &m), NTK_E_CONFIG, "test.yaml:1:54: points: 3 asked for");
+  FAILS(create("{type: gaussian, dimension: 3, mean: [1, 2], points: 3}", real, &m), NTK_E_CONFIG, "mean: has 2 numbers");
+  FAILS(create("{type: gaussian, dimension: 1000000000, points: 9000000000000000}", real, &m), NTK_E_CONFIG, "no memory");
 }
 
 static void files_are_shuffled_cut_and_weighted(void **state) {
@@ -261,14 +240,14 @@ static void files_are_shuffled_cut_and_weighted(void **state) {
   ntk_measure_free(&few);
   ntk_measure_free(&m);
   ntk_measure_free(&shuffled);
-  assert_code(create("{type: file, path: ten.csv, subset: 11}", real, &m), NTK_E_CONFIG, "test.yaml:1:37: subset: 11 asked for, there are 10");
-  assert_code(create("{type: file, path: ten.csv, weights: ten.csv}", real, &m), NTK_E_INPUT, "10 x 2 numbers, expected 10 x 1");
+  FAILS(create("{type: file, path: ten.csv, subset: 11}", real, &m), NTK_E_CONFIG, "test.yaml:1:37: subset: 11 asked for, there are 10");
+  FAILS(create("{type: file, path: ten.csv, weights: ten.csv}", real, &m), NTK_E_INPUT, "10 x 2 numbers, expected 10 x 1");
   write_text("negative.csv", "1\n1\n1\n1\n1\n1\n1\n1\n1\n-7\n");
-  assert_code(create("{type: file, path: ten.csv, weights: negative.csv}", real, &m), NTK_E_INPUT, "weight 9 (from 0) is negative");
+  FAILS(create("{type: file, path: ten.csv, weights: negative.csv}", real, &m), NTK_E_INPUT, "weight 9 (from 0) is negative");
   write_text("zero.csv", "0\n0\n0\n0\n0\n0\n0\n0\n0\n7\n");
-  assert_code(create("{type: file, path: ten.csv, weights: zero.csv, subset: 5}", real, &m), NTK_E_INPUT, "are zero");
+  FAILS(create("{type: file, path: ten.csv, weights: zero.csv, subset: 5}", real, &m), NTK_E_INPUT, "are zero");
   write_text("bad.csv", "1,2\n3,four\n");
-  assert_code(create("{type: file, path: bad.csv}", real, &m), NTK_E_INPUT, "bad.csv:2:3: expected a number, found 'four'");
+  FAILS(create("{type: file, path: bad.csv}", real, &m), NTK_E_INPUT, "bad.csv:2:3: expected a number, found 'four'");
 }
 
 /* Each of the 24 orders of four points about equally often. */
@@ -304,7 +283,7 @@ static void transforms(void **state) {
     assert_true(fabs(mean) < 1e-14 && fabs(square - (a == 1 ? 0 : 1)) < 1e-14); /* a constant coordinate becomes 0 */
   }
   ntk_measure_free(&m);
-  assert_code(create("{type: points, dimension: 1, values: [1e300], scale: 1e100}", real, &m), NTK_E_CONFIG, "not finite");
+  FAILS(create("{type: points, dimension: 1, values: [1e300], scale: 1e100}", real, &m), NTK_E_CONFIG, "not finite");
 }
 
 static void measures_of_plain_points(void **state) {
@@ -322,18 +301,18 @@ static void measures_of_plain_points(void **state) {
   OK(ntk_measure_read(path, &m));
   assert_memory_equal(m.x, x, sizeof x);
   ntk_measure_free(&m);
-  assert_code(ntk_measure_read("/nonexistent.csv", &m), NTK_E_INPUT, "nonexistent");
+  FAILS(ntk_measure_read("/nonexistent.csv", &m), NTK_E_INPUT, "nonexistent");
 }
 
 static void wrong_keys_are_mistakes_of_the_study(void **state) {
   (void)state;
   const ntk_value *entry = NULL;
-  assert_code(check("{type: rong, points: 3}", &entry), NTK_E_CONFIG, "ring");
-  assert_code(check("{type: ring}", &entry), NTK_E_CONFIG, "points");
-  assert_code(check("{type: ring, points: 0}", &entry), NTK_E_CONFIG, "points");
-  assert_code(check("{type: ring, points: 3, radius: -1}", &entry), NTK_E_CONFIG, "radius");
-  assert_code(check("{type: gaussian, points: 3, dimension: 0}", &entry), NTK_E_CONFIG, "dimension");
-  assert_code(check("{type: file, path: none.csv}", &entry), NTK_E_CONFIG, "none.csv");
+  FAILS(check("{type: rong, points: 3}", &entry), NTK_E_CONFIG, "ring");
+  FAILS(check("{type: ring}", &entry), NTK_E_CONFIG, "points");
+  FAILS(check("{type: ring, points: 0}", &entry), NTK_E_CONFIG, "points");
+  FAILS(check("{type: ring, points: 3, radius: -1}", &entry), NTK_E_CONFIG, "radius");
+  FAILS(check("{type: gaussian, points: 3, dimension: 0}", &entry), NTK_E_CONFIG, "dimension");
+  FAILS(check("{type: file, path: none.csv}", &entry), NTK_E_CONFIG, "none.csv");
 }
 
 static int set_up(void **state) {

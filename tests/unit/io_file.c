@@ -1,32 +1,11 @@
 // ranks: 1
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "io/file.h"
-
-#define OK(expression) assert_ok((expression), #expression)
-
-static void assert_ok(ntk_error *e, const char *what) {
-  if (e) fail_msg("%s: %s", what, ntk_error_message(e));
-}
-
-static void assert_code(ntk_error *e, ntk_code code, const char *part) {
-  assert_non_null(e);
-  if (ntk_error_code(e) != code || !strstr(ntk_error_message(e), part))
-    fail_msg("code %d, message: %s", (int)ntk_error_code(e), ntk_error_message(e));
-  ntk_error_free(&e);
-}
 
 static char folder[] = "/tmp/ntkgan-file-XXXXXX";
 
@@ -66,10 +45,10 @@ static void failing_rename_leaves_no_part(void **state) {
   (void)state;
   const char *target = in_folder("is-a-folder");
   assert_int_equal(mkdir(target, 0777), 0);
-  assert_code(ntk_file_write(target, "x", 1), NTK_E_IO, "is-a-folder");
+  FAILS(ntk_file_write(target, "x", 1), NTK_E_IO, "is-a-folder");
   assert_false(ntk_file_exists(in_folder("is-a-folder.part")));
-  assert_code(ntk_file_write(in_folder("no/such/folder"), "x", 1), NTK_E_IO, "No such file");
-  assert_code(ntk_file_publish(in_folder("missing"), in_folder("b")), NTK_E_IO, "missing");
+  FAILS(ntk_file_write(in_folder("no/such/folder"), "x", 1), NTK_E_IO, "No such file");
+  FAILS(ntk_file_publish(in_folder("missing"), in_folder("b")), NTK_E_IO, "missing");
 }
 
 static void full_disk_leaves_the_old_file(void **state) {
@@ -83,7 +62,7 @@ static void full_disk_leaves_the_old_file(void **state) {
   setrlimit(RLIMIT_FSIZE, &(struct rlimit){50000, before.rlim_max});
   ntk_error *e = ntk_file_write(path, large, sizeof large); /* a short write comes first, then EFBIG */
   setrlimit(RLIMIT_FSIZE, &before);
-  assert_code(e, NTK_E_IO, "full.part: File too large");
+  FAILS(e, NTK_E_IO, "full.part: File too large");
   assert_content(path, "old");
   assert_false(ntk_file_exists(in_folder("full.part")));
 }
@@ -96,10 +75,10 @@ static void reads_within_limits(void **state) {
   OK(ntk_file_read(in_folder("ten"), 10, &bytes, &length));
   assert_int_equal(length, 10);
   free(bytes);
-  assert_code(ntk_file_read(in_folder("ten"), 9, &bytes, &length), NTK_E_INPUT, "10 bytes");
-  assert_code(ntk_file_read(folder, 100, &bytes, &length), NTK_E_INPUT, "folder");
-  assert_code(ntk_file_read(in_folder("none"), 100, &bytes, &length), NTK_E_INPUT, "No such file");
-  assert_code(ntk_file_read("/dev/zero", 100000, &bytes, &length), NTK_E_INPUT, "larger than");
+  FAILS(ntk_file_read(in_folder("ten"), 9, &bytes, &length), NTK_E_INPUT, "10 bytes");
+  FAILS(ntk_file_read(folder, 100, &bytes, &length), NTK_E_INPUT, "folder");
+  FAILS(ntk_file_read(in_folder("none"), 100, &bytes, &length), NTK_E_INPUT, "No such file");
+  FAILS(ntk_file_read("/dev/zero", 100000, &bytes, &length), NTK_E_INPUT, "larger than");
   assert_null(bytes);
   int ends[2];
   assert_int_equal(pipe(ends), 0);
@@ -120,9 +99,9 @@ static void makes_folders(void **state) {
   OK(ntk_folder_make(in_folder("p/q")));
   OK(ntk_folder_make("/"));
   OK(ntk_file_write(in_folder("file"), "", 0));
-  assert_code(ntk_folder_make(in_folder("file")), NTK_E_IO, "Not a directory");
-  assert_code(ntk_folder_make(in_folder("file/below")), NTK_E_IO, "Not a directory");
-  assert_code(ntk_folder_make(""), NTK_E_IO, "empty");
+  FAILS(ntk_folder_make(in_folder("file")), NTK_E_IO, "Not a directory");
+  FAILS(ntk_folder_make(in_folder("file/below")), NTK_E_IO, "Not a directory");
+  FAILS(ntk_folder_make(""), NTK_E_IO, "empty");
 }
 
 static int make_folder(void **state) {

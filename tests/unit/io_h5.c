@@ -1,36 +1,15 @@
 // ranks: 1
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/rng.h"
+#include "check.h"
 #include "io/file.h"
 #include "io/h5.h"
-
-#define OK(expression) assert_ok((expression), #expression)
-
-static void assert_ok(ntk_error *e, const char *what) {
-  if (e) fail_msg("%s: %s", what, ntk_error_message(e));
-}
-
-static void assert_code(ntk_error *e, ntk_code code, const char *part) {
-  assert_non_null(e);
-  if (ntk_error_code(e) != code || !strstr(ntk_error_message(e), part))
-    fail_msg("code %d, message: %s", (int)ntk_error_code(e), ntk_error_message(e));
-  ntk_error_free(&e);
-}
 
 static char folder[] = "/tmp/ntkgan-io-XXXXXX";
 
@@ -102,12 +81,12 @@ static void round_trip(void **state) {
   assert_string_equal(text, "generator steps done");
   free(text);
   double *none = NULL;
-  assert_code(ntk_h5_read_doubles(f, "/trajectory/fake", 2, shape, &none), NTK_E_INPUT, "3 axes, expected 2");
-  assert_code(ntk_h5_read_doubles(f, "/trajectory", 1, shape, &none), NTK_E_INPUT, "not a dataset");
-  assert_code(ntk_h5_read_doubles(f, "/no/such", 1, shape, &none), NTK_E_INPUT, "no such dataset");
-  assert_code(ntk_h5_read_doubles(f, "/runs/label", 1, shape, &none), NTK_E_INPUT, "numbers");
-  assert_code(ntk_h5_read_integers(f, "/metrics/mmd2", 1, shape, &iteration), NTK_E_INPUT, "integers");
-  assert_code(ntk_h5_read_attribute_text(f, "/", "nothing", &text), NTK_E_INPUT, "no attribute");
+  FAILS(ntk_h5_read_doubles(f, "/trajectory/fake", 2, shape, &none), NTK_E_INPUT, "3 axes, expected 2");
+  FAILS(ntk_h5_read_doubles(f, "/trajectory", 1, shape, &none), NTK_E_INPUT, "not a dataset");
+  FAILS(ntk_h5_read_doubles(f, "/no/such", 1, shape, &none), NTK_E_INPUT, "no such dataset");
+  FAILS(ntk_h5_read_doubles(f, "/runs/label", 1, shape, &none), NTK_E_INPUT, "numbers");
+  FAILS(ntk_h5_read_integers(f, "/metrics/mmd2", 1, shape, &iteration), NTK_E_INPUT, "integers");
+  FAILS(ntk_h5_read_attribute_text(f, "/", "nothing", &text), NTK_E_INPUT, "no attribute");
   assert_null(none);
   assert_true(ntk_h5_has(f, "/"));
   assert_true(ntk_h5_has(f, "/trajectory/fake"));
@@ -152,9 +131,9 @@ static void scale_of_wrong_length_is_refused(void **state) {
   ntk_h5 *f = NULL;
   OK(ntk_h5_create(in_folder("scale.h5"), &f));
   OK(ntk_h5_write_doubles(f, &(ntk_h5_info){.path = "/a", .rank = 1, .shape = {3}, .scale = {"point"}}, values));
-  assert_code(ntk_h5_write_doubles(f, &(ntk_h5_info){.path = "/b", .rank = 1, .shape = {2}, .scale = {"point"}}, values), NTK_E_INTERNAL, "length 2");
-  assert_code(ntk_h5_write_doubles(f, &(ntk_h5_info){.path = "/c", .rank = 1, .shape = {3}, .scale = {"/no/scale"}}, values), NTK_E_INTERNAL,
-              "no dimension");
+  FAILS(ntk_h5_write_doubles(f, &(ntk_h5_info){.path = "/b", .rank = 1, .shape = {2}, .scale = {"point"}}, values), NTK_E_INTERNAL, "length 2");
+  FAILS(ntk_h5_write_doubles(f, &(ntk_h5_info){.path = "/c", .rank = 1, .shape = {3}, .scale = {"/no/scale"}}, values), NTK_E_INTERNAL,
+        "no dimension");
   ntk_h5_close(&f);
 }
 
@@ -177,21 +156,21 @@ static void empty_arrays(void **state) {
 static void refuses_what_it_cannot_read(void **state) {
   (void)state;
   ntk_h5 *f = NULL;
-  assert_code(ntk_h5_open(in_folder("missing.h5"), &f), NTK_E_INPUT, "No such file");
+  FAILS(ntk_h5_open(in_folder("missing.h5"), &f), NTK_E_INPUT, "No such file");
   OK(ntk_file_write(in_folder("junk.h5"), "not HDF5", 8));
-  assert_code(ntk_h5_open(in_folder("junk.h5"), &f), NTK_E_INPUT, "junk.h5");
+  FAILS(ntk_h5_open(in_folder("junk.h5"), &f), NTK_E_INPUT, "junk.h5");
   char *bytes = NULL;
   size_t length = 0;
   OK(ntk_file_read("build/tests/io_h5.h5", 1 << 28, &bytes, &length));
   OK(ntk_file_write(in_folder("short.h5"), bytes, length / 2));
-  assert_code(ntk_h5_open(in_folder("short.h5"), &f), NTK_E_INPUT, "truncated");
+  FAILS(ntk_h5_open(in_folder("short.h5"), &f), NTK_E_INPUT, "truncated");
   free(bytes);
   OK(ntk_h5_create(in_folder("newer.h5"), &f));
   OK(ntk_h5_attribute_integer(f, "/", "format_version", 2));
   OK(ntk_h5_commit(&f));
-  assert_code(ntk_h5_open(in_folder("newer.h5"), &f), NTK_E_INPUT, "version 2");
+  FAILS(ntk_h5_open(in_folder("newer.h5"), &f), NTK_E_INPUT, "version 2");
   assert_null(f);
-  assert_code(ntk_h5_create("/nonexistent/folder/a.h5", &f), NTK_E_IO, "No such file");
+  FAILS(ntk_h5_create("/nonexistent/folder/a.h5", &f), NTK_E_IO, "No such file");
   assert_null(f);
 }
 
@@ -287,7 +266,7 @@ static void callers_error_printing_is_kept(void **state) {
   void *data;
   H5Eget_auto2(H5E_DEFAULT, &before, &data);
   H5Eset_auto2(H5E_DEFAULT, printer, NULL);
-  assert_code(ntk_h5_open(in_folder("missing.h5"), &f), NTK_E_INPUT, "No such file");
+  FAILS(ntk_h5_open(in_folder("missing.h5"), &f), NTK_E_INPUT, "No such file");
   assert_int_equal(count_prints, 0);
   assert_true(H5Fopen("/nonexistent", H5F_ACC_RDONLY, H5P_DEFAULT) < 0);
   assert_int_equal(count_prints, 1);
@@ -309,7 +288,7 @@ static void claimed_size_is_not_believed(void **state) {
   OK(ntk_h5_open(in_folder("huge.h5"), &f));
   size_t got[2];
   double *values = NULL;
-  assert_code(ntk_h5_read_doubles(f, "/x", 2, got, &values), NTK_E_INPUT, "contradicts");
+  FAILS(ntk_h5_read_doubles(f, "/x", 2, got, &values), NTK_E_INPUT, "contradicts");
   ntk_h5_close(&f);
 }
 

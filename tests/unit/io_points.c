@@ -1,26 +1,12 @@
 // ranks: 1
 #include <hdf5.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <zlib.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "io/file.h"
 #include "io/h5.h"
 #include "io/points.h"
-
-#define OK(expression) assert_ok((expression), #expression)
-
-static void assert_ok(ntk_error *e, const char *what) {
-  if (e) fail_msg("%s: %s", what, ntk_error_message(e));
-}
 
 static char folder[] = "/tmp/ntkgan-points-XXXXXX";
 
