@@ -14,7 +14,6 @@ typedef enum {
   NTK_STREAM_SUBSET = 3,  /* shuffles and subsets of files */
   NTK_STREAM_METRIC = 4,  /* subsamples for metrics */
   NTK_STREAM_PERMUTE = 5, /* permutation tests */
-  NTK_STREAM_KRYLOV = 6,
   NTK_STREAM_LATENT = 7 /* what a generator is fed with */
 } ntk_stream;
 

@@ -81,10 +81,16 @@ static ntk_error *run(ntk_cli *cli) {
   err = ntk_agree(cli->world, err);
   if (!err) err = compute(cli, checked, &job, &seconds);
   if (!err && cli->world->rank == 0) err = write_file(path, &job);
-  if (cli->json)
-    ntk_text_addf(&cli->out, "{\"file\": \"%s\", \"seconds\": %.17g}\n", path, seconds);
-  else
+  if (cli->json) {
+    ntk_json j = NTK_JSON(&cli->out);
+    ntk_json_object(&j, NULL);
+    ntk_json_string(&j, "file", path);
+    ntk_json_number(&j, "seconds", seconds);
+    ntk_json_end_object(&j);
+    ntk_text_add(&cli->out, "\n");
+  } else {
     ntk_text_addf(&cli->out, "f and its gradient at %zu points in %.3g s -> %s\n", job.at.n, seconds, path);
+  }
   free(job.value);
   free(job.gradient);
   ntk_discriminator_free(&job.d);
