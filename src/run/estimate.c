@@ -71,7 +71,9 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   for (size_t i = 0; i < ntk_value_count(metrics); i++)
     record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8) ? n * m * sinkhorn_seconds
                                                                                    : total * total * z.value_cost * entry_seconds;
-  out->seconds = z.iterations * step + z.records * record + z.spectra * pow(total, 3) * eigen_seconds;
+  double spectrum = z.spectra > 0 ? pow(total, 3) * eigen_seconds : 0;
+  out->seconds = z.iterations * step + z.records * record + z.spectra * spectrum;
+  out->step_seconds = step + record + spectrum;
   bool trajectory = ntk_get_bool(settings, "record.trajectory");
   double positions = trajectory ? z.records * n * (double)z.d * sizeof(double) : 0;
   double spectra = z.spectra * total * (1 + (double)z.vectors) * sizeof(double);

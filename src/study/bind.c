@@ -30,6 +30,16 @@ ntk_error *ntk_bind_count(const ntk_comm *world, int *workers, int *place) {
   return err;
 }
 
+ntk_error *ntk_bind_nodes(const ntk_comm *world, int *nodes) {
+  ntk_comm node;
+  int name = world->rank;
+  NTK_TRY(node_of(world, &node));
+  ntk_error *err = ntk_comm_bcast(&node, &name, sizeof name, 0);
+  if (!err) err = ntk_mpi(MPI_Gather(&name, 1, MPI_INT, nodes, 1, MPI_INT, 0, world->mpi), "MPI_Gather");
+  ntk_comm_free(&node);
+  return err;
+}
+
 /* Whether all ranks of the node may use the same cores. */
 static ntk_error *same_mask(const ntk_comm *node, const cpu_set_t *mask, bool *same) {
   cpu_set_t first = *mask;
