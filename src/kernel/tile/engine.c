@@ -26,5 +26,6 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .dot = NTK_TILE(ntk_reduce_dot),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .features = NTK_TILE(ntk_series_features),
+    .chain = &NTK_TILE(ntk_chain),
     .image = &NTK_TILE(ntk_image),
 };

@@ -139,6 +139,7 @@ typedef struct {
   double (*dot)(size_t groups, const double *a, const double *b);
   double (*reduce)(const ntk_reduction *reduction);
   size_t (*features)(const ntk_hermite *h, size_t count, double enough, double *gamma);
+  const struct ntk_chain_engine *chain; /* tile/chain.h */
   const struct ntk_image_engine *image; /* tile/image.h */
 } ntk_engine;
 
