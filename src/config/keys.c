@@ -72,8 +72,9 @@ static const ntk_key resources_keys[] = {
     {"ranks_per_run", NTK_T_INTEGER, NTK_KEY_NO_ID, 1, 1e6, "auto", NULL, NULL, "auto", NULL, "MPI ranks that share one run"},
     {"memory_per_rank", NTK_T_NUMBER, NTK_KEY_NO_ID | NTK_KEY_NULLABLE | NTK_KEY_OPEN_MIN, 0, 1e6, NULL, NULL, NULL, "null", "GiB",
      "memory a rank may use (null: what the machine has)"},
-    {"checkpoint_every", NTK_T_NUMBER, NTK_KEY_NO_ID | NTK_KEY_OPEN_MIN, 0, 1e9, NULL, NULL, NULL, "60", "s",
-     "least time between checkpoints of a run"},
+    {"checkpoint_every", NTK_T_NUMBER, NTK_KEY_NO_ID | NTK_KEY_OPEN_MIN, 0, 1e9, NULL, NULL, NULL, "60", "s", "time between checkpoints of a run"},
+    {"checkpoint_iterations", NTK_T_INTEGER, NTK_KEY_NO_ID | NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", NULL,
+     "a checkpoint after so many iterations too"},
     NTK_KEYS_END,
 };
 
