@@ -55,7 +55,7 @@ struct ntk_prepared {
   double *factors;         /* n x d, derivative of the transform; NULL without */
   double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION or for images; else NULL */
   double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; see image_program.h for images */
-  double *angles;          /* of a chain: tangent and cosine of each activation but the first, stride each */
+  double *angles;          /* of a chain: see chain.c */
   double *diagonal;        /* k(x, x) */
   ntk_features **features; /* one an operation, NULL where it is no series */
   size_t operations;
