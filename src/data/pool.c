@@ -39,7 +39,6 @@ static bool share_memory(const ntk_comm *node, size_t bytes, ntk_pool *pool) {
   bool good = MPI_Win_allocate_shared(size, sizeof(double), MPI_INFO_NULL, node->mpi, &own, &pool->window) == MPI_SUCCESS;
   good = good && MPI_Win_shared_query(pool->window, 0, &size, &unit, &base) == MPI_SUCCESS && base;
   pool->x = base;
-  if (good) good = MPI_Win_lock_all(MPI_MODE_NOCHECK, pool->window) == MPI_SUCCESS;
   return good;
 }
 
@@ -51,7 +50,8 @@ static ntk_error *allocate(const ntk_comm *comm, const ntk_comm *node, ntk_pool 
     private = !share_memory(node, count * sizeof(double), pool);
     NTK_TRY(ntk_comm_max(comm, &private));
   }
-  if (node->size > 1 && private == 0) return NULL;
+  if (node->size > 1 && private == 0) return ntk_mpi(MPI_Win_lock_all(MPI_MODE_NOCHECK, pool->window), "MPI_Win_lock_all");
+  if (pool->window != MPI_WIN_NULL) MPI_Win_free(&pool->window);
   pool->window = MPI_WIN_NULL;
   pool->leads = true;
   return ntk_agree(comm, NTK_NEW(count, &pool->x));
