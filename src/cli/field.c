@@ -16,6 +16,8 @@ static const ntk_key discriminator_keys[] = {
     {"normalization", NTK_T_WORD, 0, 0, 0, "measure|peer", NULL, NULL, "measure", NULL, "masses in the loss"},
     {"momentum", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1, NULL, NULL, NULL, "null", NULL, "momentum of the heavy ball"},
     {"ridge", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "0.0", NULL, "weight decay"},
+    {"f0", NTK_T_NAMED, 0, 0, 0, NULL, "starts", NULL, "zero", NULL, "discriminator before training"},
+    {"seed", NTK_T_INTEGER, 0, 0, 9007199254740992.0, NULL, NULL, NULL, "0", NULL, "of the random network f0"},
     NTK_KEYS_END};
 
 /* The options as a checked `discriminator` section. */
@@ -58,7 +60,8 @@ static ntk_error *compute(ntk_cli *cli, const ntk_value *checked, field_job *job
   NTK_TRY(ntk_cli_pair(cli, &job->real, &job->fake));
   NTK_TRY(ntk_cli_points(cli, ntk_cli_option(cli, "at"), &job->at));
   if (job->at.d != job->real.d) return ntk_fail(NTK_E_INPUT, "the points of --at have dimension %zu, the data %zu", job->at.d, job->real.d);
-  ntk_error *err = ntk_discriminator_create(cli->world, checked, job->real.d, (size_t)BUDGET_GIB << 30, &job->d);
+  ntk_rng rng = {(uint64_t)ntk_get_integer(checked, "seed"), 0, NTK_STREAM_INITIAL};
+  ntk_error *err = ntk_discriminator_create(cli->world, checked, job->real.d, rng, (size_t)BUDGET_GIB << 30, &job->d);
   if (!err) err = NTK_NEW(job->at.n, &job->value);
   if (!err) err = NTK_NEW(job->at.n * job->at.d, &job->gradient);
   NTK_TRY_ALL(cli->world, err);
@@ -111,6 +114,8 @@ static const ntk_option options[] = {
     {"tolerance", 0, "TOL", "relative tolerance of iterative solvers (default 1e-12)"},
     {"momentum", 0, "P", "heavy ball: dw/dt = v, dv/dt = g(K w) + (P - 1) v (default: none, dw/dt = g(K w))"},
     {"ridge", 0, "R", "weight decay: dw/dt = g(K w) - R w (default 0)"},
+    {"f0", 0, "START", "zero (default) or '{network: {width: 1024}}': what f is before training"},
+    {"seed", 0, "N", "of the random network f0 (default 0)"},
     {"output", 'o', "OUT.h5", "file to write"},
     {NULL, 0, NULL, NULL}};
 
