@@ -29,11 +29,17 @@ void ntk_discriminator_free(ntk_discriminator **d);
 /** Trains for the settings' time, from the initialisation or from where the last call ended. Collective; inputs replicated. NTK_E_NONFINITE, NTK_E_NUMERIC. */
 NTK_CHECKED ntk_error *ntk_discriminator_train(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real);
 
+/** From now on every training starts from f0 and works on all points: for questions beside a run. */
+void ntk_discriminator_train_apart(ntk_discriminator *d);
+
 /** f (n, or NULL) and grad f (n x d row-major, or NULL) at x. Collective, replicated. After train. */
 NTK_CHECKED ntk_error *ntk_discriminator_evaluate(ntk_discriminator *d, size_t n, const double *x, double *value, double *gradient);
 
 /** The generator's c(f) (n) and grad(c o f) = c'(f) grad f (n x d, or NULL) at x. Collective, replicated. */
 NTK_CHECKED ntk_error *ntk_discriminator_objective(ntk_discriminator *d, size_t n, const double *x, double *c, double *gradient);
+
+/** The loss it is trained with and the generator's objective; borrowed. */
+const ntk_loss *ntk_discriminator_loss(const ntk_discriminator *d);
 
 /** Infinite width: the weights w (N + M, fake first; borrowed, until the next training) and the kernel. */
 const double *ntk_discriminator_weights(const ntk_discriminator *d);

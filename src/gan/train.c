@@ -6,6 +6,11 @@
 #include "base/mem.h"
 #include "gan/inside.h"
 
+void ntk_discriminator_train_apart(ntk_discriminator *d) {
+  d->carry_over = false;
+  d->batch = 0;
+}
+
 /* What one training works on: all points, or a batch. */
 typedef struct {
   size_t n, fakes;

@@ -34,7 +34,7 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
   }
   if (d <= NTK_DIRECT_DIMENSION || kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
   NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
-  if (kernel->chain > 1) NTK_TRY(NTK_NEW((kernel->chain - 1) * 2 * p->stride, &p->angles));
+  if (kernel->chain > 1) NTK_TRY(NTK_NEW((kernel->chain - 1) * NTK_CHAIN_ANGLES * p->stride, &p->angles));
   p->operations = kernel->program.count;
   NTK_TRY(NTK_NEW(p->operations, &p->features));
   return NTK_NEW(n, &p->diagonal);
@@ -116,7 +116,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   NTK_TRY_OUT(fill_features(kernel, p));
   pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
-  if (p->angles) pad(p->angles, (kernel->chain - 1) * 2, n, p->stride);
+  if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, n, p->stride);
   if (kernel->has_dropout) NTK_TRY_OUT(evaluate_diagonal(kernel, p));
   *out = p;
   p = NULL;

@@ -31,7 +31,7 @@ static ntk_error *write_state(const ntk_run_state *s, ntk_h5 *file) {
   ntk_h5_info memory = {"/state/flow", 1, {count}, {"number"}, NULL, "what the flow remembers from step to step"};
   if (count) NTK_TRY(ntk_h5_write_doubles(file, &memory, flow));
   NTK_TRY(write_discriminator(s, file));
-  return s->records.count ? ntk_records_write(&s->records, file) : NULL;
+  return ntk_records_write(&s->records, file);
 }
 
 /* The generation before the newest. */
@@ -104,7 +104,7 @@ static ntk_error *read_state(ntk_run_state *s, ntk_h5 *file) {
   NTK_TRY(check_origin(s, file));
   NTK_TRY(ntk_h5_read_attribute_integer(file, "/", "iteration", &iteration));
   NTK_TRY(ntk_h5_read_attribute_integer(file, "/", "milliseconds", &milliseconds));
-  if (ntk_h5_has(file, "/metrics/iteration")) NTK_TRY(ntk_records_read(&s->records, file));
+  NTK_TRY(ntk_records_read(&s->records, file));
   NTK_TRY(ntk_h5_read_doubles(file, "/state/fake", 2, shape, &x));
   ntk_error *err = read_flow(s, file, &flow);
   if (!err && (shape[0] != s->fake.n || shape[1] != s->fake.d || iteration < 0 || iteration > s->iterations))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/fields.h"
 #include "run/state.h"
 #include "spectrum/spectrum.h"
 
@@ -66,5 +67,5 @@ static ntk_error *record_spectrum(ntk_run_state *s) {
 ntk_error *ntk_run_state_record(ntk_run_state *s) {
   if (ntk_schedule_due(&s->record, s->iteration)) NTK_TRY(record_numbers(s));
   if (s->has_spectrum && ntk_schedule_due(&s->spectrum, s->iteration)) NTK_TRY(record_spectrum(s));
-  return NULL;
+  return ntk_run_fields_record(s);
 }

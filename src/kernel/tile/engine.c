@@ -24,6 +24,7 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .norm = NTK_TILE(ntk_norm),
     .sum = NTK_TILE(ntk_sum),
     .dot = NTK_TILE(ntk_reduce_dot),
+    .add = NTK_TILE(ntk_reduce_add),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .features = NTK_TILE(ntk_series_features),
     .chain = &NTK_TILE(ntk_chain),

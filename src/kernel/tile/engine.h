@@ -137,6 +137,7 @@ typedef struct {
   const ntk_pass_function *layer[NTK_DUAL_COUNT]; /* each indexed by mode */
   const ntk_pass_function *norm, *sum;
   double (*dot)(size_t groups, const double *a, const double *b);
+  void (*add)(size_t groups, double factor, const double *a, double *sum); /* sum += factor a */
   double (*reduce)(const ntk_reduction *reduction);
   size_t (*features)(const ntk_hermite *h, size_t count, double enough, double *gamma);
   const struct ntk_chain_engine *chain; /* tile/chain.h */
