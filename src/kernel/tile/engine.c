@@ -26,5 +26,7 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .dot = NTK_TILE(ntk_reduce_dot),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .features = NTK_TILE(ntk_series_features),
+    .feature_row = NTK_TILE(ntk_feature_row),
+    .feature_lanes = NTK_TILE(ntk_feature_lanes),
     .image = &NTK_TILE(ntk_image),
 };
