@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "kernel/object.h"
+#include "kernel/chain.h"
 
 /* |x|^2 that the loops can square again. */
 #define LARGEST 1e150
@@ -34,6 +34,7 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
   }
   if (d <= NTK_DIRECT_DIMENSION || kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
   NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
+  if (kernel->chain > 1) NTK_TRY(NTK_NEW((kernel->chain - 1) * NTK_CHAIN_ANGLES * p->stride, &p->angles));
   p->operations = kernel->image ? kernel->image->count : kernel->program.count;
   NTK_TRY(NTK_NEW(p->operations, &p->features));
   return NTK_NEW(n, &p->diagonal);
@@ -56,6 +57,7 @@ static double squared_norm(const ntk_prepared *p, size_t i) {
 ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *p) {
   for (size_t i = 0; i < p->count; i++)
     p->diagonal[i] = ntk_point_recursion(kernel, squared_norm(p, i) / (double)p->dimension, p->variances + i, p->stride);
+  if (kernel->chain) ntk_chain_prepare(kernel, p);
   return NULL;
 }
 
@@ -116,6 +118,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   NTK_TRY_OUT(fill_features(kernel, p));
   pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
+  if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, n, p->stride);
   if (kernel->has_dropout) NTK_TRY_OUT(evaluate_diagonal(kernel, p));
   *out = p;
   p = NULL;
@@ -132,6 +135,7 @@ void ntk_prepared_free(ntk_prepared **points) {
   free(p->factors);
   free(p->columns);
   free(p->variances);
+  free(p->angles);
   free(p->diagonal);
   for (size_t i = 0; p->features && i < p->operations; i++) ntk_features_free(&p->features[i]);
   free(p->features);
