@@ -69,6 +69,8 @@ static const ntk_key record_keys[] = {
      "instead of every: at these (0 = before the first step) and at the last"},
     {"trajectory", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "true", NULL, "positions of the generated points"},
     {"metrics", NTK_T_NAMED, NTK_KEY_LIST, 0, 0, NULL, "metrics", NULL, "[]", NULL, "metrics, each a name or {NAME: {parameter: value}}"},
+    {"theory", NTK_T_WORD, NTK_KEY_LIST, 0, 0, "discriminator_loss|dissipation|rates", NULL, NULL, "[]", NULL,
+     "at each record: L; rate of C with f held fixed (-E|grad(c o f)|^2 for particles); true dC/ds, dL/ds (4 trainings, differences of order 4)"},
     {"fields", NTK_T_TYPED, NTK_KEY_LIST, 0, 0, NULL, "lattices", field_keys, "[]", NULL, "f, c(f) and grad f on lines, grids and slices"},
     {"spectrum", NTK_T_SECTION, NTK_KEY_NULLABLE, 0, 0, NULL, NULL, spectrum_keys, "null", NULL,
      "spectrum of the Gram matrix on fake and real points"},

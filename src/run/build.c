@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "run/fields.h"
 #include "run/state.h"
+#include "run/theory.h"
 
 static const double default_memory_gib = 4; /* for a stored matrix, when the study declares none; bits do not depend on it */
 
@@ -24,7 +25,7 @@ static bool needs_probe(const ntk_value *settings) {
   const ntk_value *fields = ntk_value_find(settings, "record.fields");
   for (size_t i = 0; i < ntk_value_count(fields); i++)
     if (ntk_get_bool(ntk_value_item(fields, i), "alone")) return true;
-  return false;
+  return ntk_theory_asked(settings, "rates");
 }
 
 static ntk_error *build_model(ntk_run_state *s) {
@@ -63,7 +64,7 @@ static ntk_error *build_metrics(ntk_run_state *s) {
       r->long_name[r->series++] = ntk_metric_long_name(s->metrics[i], k);
     }
   }
-  return NULL;
+  return ntk_theory_build(s);
 }
 
 static ntk_error *build_records(ntk_run_state *s) {

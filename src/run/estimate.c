@@ -11,6 +11,7 @@
 #include "run/records.h"
 #include "run/run.h"
 #include "run/schedule.h"
+#include "run/theory.h"
 
 /* Nominal rates of one core; a plan is right within a small factor, order and ETA are refined while running. */
 static const double entry_seconds = 4e-9;     /* one kernel entry of cost 1 (src/kernel) */
@@ -76,6 +77,7 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   for (size_t i = 0; i < ntk_value_count(metrics); i++)
     record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8) ? n * m * sinkhorn_seconds
                                                                                    : total * total * z.value_cost * entry_seconds;
+  record += ntk_theory_trainings(settings) * step + (ntk_value_count(ntk_value_find(settings, "record.theory")) ? step : 0);
   double fields = z.fields.points * total * z.gradient_cost * entry_seconds;
   fields += z.fields.trainings * (alone_seconds + (m + 1) * ((m + 1) * (z.value_cost * entry_seconds + z.products * product_seconds)));
   out->seconds = z.iterations * step + fields + z.records * record + z.spectra * pow(total, 3) * eigen_seconds;
