@@ -4,6 +4,7 @@
 
 #include <mpi.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -19,6 +20,8 @@ NTK_CHECKED ntk_error *ntk_comm_create(MPI_Comm mpi, ntk_comm *out);
 NTK_CHECKED ntk_error *ntk_comm_split(const ntk_comm *parent, int color, ntk_comm *out);
 /** The group of these `count` ranks of `parent`, in that order. Collective over them alone; `tag` keeps groups that form at once apart. */
 NTK_CHECKED ntk_error *ntk_comm_group(const ntk_comm *parent, const int *ranks, int count, int tag, ntk_comm *out);
+/** The ranks of `parent` that share memory with this one (a node's). Collective over `parent`. */
+NTK_CHECKED ntk_error *ntk_comm_split_node(const ntk_comm *parent, ntk_comm *out);
 void ntk_comm_free(ntk_comm *comm);
 
 /** Error agreement (collective): if any rank holds an error, every rank returns one with the code and message of the lowest failing rank;
@@ -37,6 +40,11 @@ NTK_CHECKED ntk_error *ntk_comm_bcast_text(const ntk_comm *comm, char **text, in
 /** Completes a replicated array in place: rank r holds elements [start[r], start[r+1]) of `values` (start has size+1 entries),
  *  afterwards every rank holds all. Collective. */
 NTK_CHECKED ntk_error *ntk_comm_gather_all(const ntk_comm *comm, double *values, const size_t *start);
+
+/** Sums of `count` numbers over the ranks, in place, on every rank: exact for integers that do not overflow; of doubles only where at most one rank has
+ *  another number than 0, so that their order does not matter. Collective. */
+NTK_CHECKED ntk_error *ntk_comm_sum_integers(const ntk_comm *comm, size_t count, int64_t *values);
+NTK_CHECKED ntk_error *ntk_comm_sum(const ntk_comm *comm, size_t count, double *values);
 
 /** Largest value over the ranks, on every rank. Collective. */
 NTK_CHECKED ntk_error *ntk_comm_max(const ntk_comm *comm, double *value);
