@@ -67,6 +67,9 @@ library := $(filter-out $(BUILD)/obj/cli/main.o,$(objects))
 units    := $(sort $(wildcard tests/unit/*.c))
 programs := $(units:tests/unit/%.c=$(BUILD)/tests/%)
 
+benches     := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+bench-parts := $(patsubst tests/bench/%.c,$(BUILD)/bench/%.o,$(sort $(wildcard tests/bench/parts/*.c)))
+
 quiet = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $@;)
 
 all: $(BUILD)/ntkgan
@@ -93,9 +96,13 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libntkgan.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(compile) -Itests $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libntkgan.a $(LIBS) -lcmocka
 
-$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libntkgan.a $(BUILD)/flags
+$(BUILD)/bench/%: tests/bench/%.c $(bench-parts) $(BUILD)/libntkgan.a $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call quiet,CC)$(compile) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libntkgan.a $(LIBS)
+	$(call quiet,CC)$(compile) -Itests/bench $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(bench-parts) $(BUILD)/libntkgan.a $(LIBS)
+
+$(BUILD)/bench/parts/%.o: tests/bench/parts/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(compile) -Itests/bench -MMD -MP -c -o $@ $<
 
 # Which instruction sets the tile loops were built for; the dispatcher (src/kernel) must know.
 $(BUILD)/obj/kernel/isa.o: private defines += $(foreach i,$(isas),-DNTK_ISA_$(i))
@@ -139,7 +146,6 @@ check:
 	$(again) all units
 	@$(PYTHON) tests/run --build $(BUILD) --mpirun '$(MPIRUN)' --fast
 
-benches := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 bench:
 	@tools/install.sh build tools
 	$(again) all $(benches)
@@ -159,7 +165,7 @@ fuzz:
 	$(again) -f tools/lint.mk fuzz-all
 
 format:
-	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/fuzz/*.c)
+	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/bench/parts/*.[ch] tests/fuzz/*.c)
 
 units: $(programs)
 
@@ -231,7 +237,7 @@ help:
 	@echo 'Settings: $(settings)'
 
 always: ;
--include $(objects:.o=.d) $(programs:=.d) $(benches:=.d)
+-include $(objects:.o=.d) $(programs:=.d) $(benches:=.d) $(bench-parts:.o=.d)
 .PHONY: all lib units demo test check bench lint sanitize fuzz format install uninstall man dist configure info clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:

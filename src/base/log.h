@@ -14,6 +14,9 @@ typedef struct {
   ntk_log_level level; /* what is more detailed is dropped */
   double start;        /* ntk_clock() at the start: lines carry the seconds since */
   int rank;            /* -1: not shown */
+  /** Takes the lines instead of the stream (without the seconds); NULL: the stream does. */
+  void (*sink)(void *context, ntk_log_level level, const char *text);
+  void *context;
 } ntk_log;
 
 /** One line "[   12.3 s] text" (level and rank where they matter), flushed. Not collective. NULL log = silent. */

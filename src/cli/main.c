@@ -56,7 +56,7 @@ static int run_parallel(const ntk_command *command, ntk_cli *cli) {
 }
 
 static int run_command(const ntk_command *command, int argc, char **argv) {
-  ntk_cli cli = {.catalog = ntk_cli_catalog(), .log = {stderr, NTK_LOG_INFO, ntk_clock(), -1}, .out = NTK_TEXT};
+  ntk_cli cli = {.catalog = ntk_cli_catalog(), .log = {.stream = stderr, .level = NTK_LOG_INFO, .start = ntk_clock(), .rank = -1}, .out = NTK_TEXT};
   bool help = false;
   int status = 0;
   ntk_error *err = ntk_cli_parse(command, argc - 1, argv + 1, &cli, &help);

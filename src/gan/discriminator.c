@@ -122,6 +122,7 @@ ntk_error *ntk_discriminator_objective(ntk_discriminator *d, size_t n, const dou
   return NULL;
 }
 
+const ntk_loss *ntk_discriminator_loss(const ntk_discriminator *d) { return &d->loss; }
 const double *ntk_discriminator_weights(const ntk_discriminator *d) { return d->w; }
 const ntk_kernel *ntk_discriminator_kernel(const ntk_discriminator *d) { return d->kernel; }
 const ntk_prepared *ntk_discriminator_points(const ntk_discriminator *d) { return d->points; }

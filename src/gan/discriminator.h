@@ -26,6 +26,9 @@ NTK_CHECKED ntk_error *ntk_discriminator_evaluate(ntk_discriminator *d, size_t n
 /** The generator's c(f) (n) and grad(c o f) = c'(f) grad f (n x d, or NULL) at x. Collective, replicated. */
 NTK_CHECKED ntk_error *ntk_discriminator_objective(ntk_discriminator *d, size_t n, const double *x, double *c, double *gradient);
 
+/** The loss it is trained with and the generator's objective; borrowed. */
+const ntk_loss *ntk_discriminator_loss(const ntk_discriminator *d);
+
 /** Infinite width: the weights w (N + M, fake first; borrowed, until the next training) and the kernel. */
 const double *ntk_discriminator_weights(const ntk_discriminator *d);
 const ntk_kernel *ntk_discriminator_kernel(const ntk_discriminator *d);

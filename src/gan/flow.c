@@ -85,6 +85,13 @@ ntk_error *ntk_flow_motion_here(ntk_flow_job *job, double *out) {
   return ntk_flow_motion(job, flow->force, out);
 }
 
+ntk_error *ntk_flow_velocity(ntk_flow *flow, const ntk_measure *fake, const double *gradient, double *velocity) {
+  double scale = -ntk_generator_unit(flow->generator, flow->n);
+  for (size_t i = 0; i < flow->n; i++)
+    for (size_t a = 0; a < flow->d; a++) flow->force[i * flow->d + a] = scale * fake->mass[i] * gradient[i * flow->d + a];
+  return ntk_generator_move(flow->generator, flow->n, flow->d, flow->force, velocity);
+}
+
 static double step_at(const ntk_flow *flow, long long iteration) {
   return flow->step * flow->annealing->factor(flow->annealing_keys, (double)iteration / (double)flow->iterations);
 }

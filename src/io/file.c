@@ -44,7 +44,15 @@ static ntk_error *write_all(int fd, const char *path, const char *bytes, size_t 
   return NULL;
 }
 
-ntk_error *ntk_file_write(const char *path, const void *bytes, size_t length) {
+/* fsync(part), rename(part, path), fsync(folder of path). */
+static ntk_error *publish(int fd, const char *part, const char *path, const char *previous) {
+  if (sync_descriptor(fd)) return ntk_fail_errno(errno, "cannot write %s to disk", part);
+  if (previous && rename(path, previous) && errno != ENOENT) return ntk_fail_errno(errno, "cannot rename %s to %s", path, previous);
+  if (rename(part, path)) return ntk_fail_errno(errno, "cannot rename %s to %s", part, path);
+  return sync_folder_of(path);
+}
+
+ntk_error *ntk_file_write_pieces(const char *path, const char *previous, const ntk_piece pieces[2]) {
   ntk_error *err = NULL;
   char *part = NULL;
   ntk_text name = NTK_TEXT;
@@ -55,23 +63,18 @@ ntk_error *ntk_file_write(const char *path, const void *bytes, size_t length) {
     err = ntk_fail_errno(errno, "cannot create %s", part);
     goto out;
   }
-  err = write_all(fd, part, bytes, length);
-  if (close(fd) && errno != EINTR && !err) err = ntk_fail_errno(errno, "cannot write %s", part);
-  if (!err) err = ntk_file_publish(part, path);
+  for (int i = 0; i < 2 && !err; i++) err = write_all(fd, part, pieces[i].bytes, pieces[i].length);
+  if (!err) err = publish(fd, part, path, previous);
+  close(fd); /* what it could say was said by fsync */
   if (err) unlink(part);
 out:
   free(part);
   return err;
 }
 
-ntk_error *ntk_file_publish(const char *path, const char *target) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return ntk_fail_errno(errno, "cannot open %s", path);
-  ntk_error *err = NULL;
-  if (sync_descriptor(fd)) err = ntk_fail_errno(errno, "cannot write %s to disk", path);
-  close(fd);
-  if (!err && rename(path, target)) err = ntk_fail_errno(errno, "cannot rename %s to %s", path, target);
-  return err ? err : sync_folder_of(target);
+ntk_error *ntk_file_write(const char *path, const void *bytes, size_t length) {
+  const ntk_piece pieces[2] = {{bytes, length}, {NULL, 0}};
+  return ntk_file_write_pieces(path, NULL, pieces);
 }
 
 static ntk_error *read_all(int fd, const char *name, size_t limit, size_t expected, char **bytes, size_t *length) {

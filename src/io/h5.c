@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "io/file.h"
 #include "io/h5_file.h"
+#include "io/seal.h"
 
 enum { FORMAT_VERSION = 1, IMAGE_STEP = 1 << 20 /* bytes by which the image of a new file grows */ };
 
@@ -121,20 +123,35 @@ ntk_error *ntk_h5_create(const char *path, ntk_h5 **out) {
   return err;
 }
 
-ntk_error *ntk_h5_commit(ntk_h5 **file) {
-  ntk_h5 *f = *file;
+/* With `note`: sealed. */
+static ntk_error *commit(ntk_h5 *f, const char *previous, const char *note) {
   ntk_h5_quiet before = ntk_h5_quiet_begin();
   ntk_error *err = NULL;
   void **image = NULL; /* where the core driver keeps its pointer to the bytes */
   ssize_t length = -1;
+  char trailer[NTK_SEAL_BYTES];
   if (!f->part)
     err = ntk_fail(NTK_E_INTERNAL, "%s: opened for reading, cannot be completed", f->path);
   else if (H5Fflush(f->id, H5F_SCOPE_GLOBAL) < 0 || (length = H5Fget_file_image(f->id, NULL, 0)) < 0 ||
            H5Fget_vfd_handle(f->id, H5P_DEFAULT, (void **)&image) < 0)
     err = ntk_h5_fail(f, NTK_E_IO, "cannot complete");
-  else
-    err = ntk_file_write(f->path, *image, (size_t)length);
+  if (!err && note) ntk_seal_make(*image, (size_t)length, note, trailer);
+  if (!err) {
+    const ntk_piece pieces[2] = {{*image, (size_t)length}, {trailer, note ? sizeof trailer : 0}};
+    err = ntk_file_write_pieces(f->path, previous, pieces);
+  }
   ntk_h5_quiet_end(before);
+  return err;
+}
+
+ntk_error *ntk_h5_commit(ntk_h5 **file) {
+  ntk_error *err = commit(*file, NULL, NULL);
+  ntk_h5_close(file);
+  return err;
+}
+
+ntk_error *ntk_h5_commit_sealed(ntk_h5 **file, const char *previous, const char *note) {
+  ntk_error *err = commit(*file, previous, note);
   ntk_h5_close(file);
   return err;
 }
@@ -150,16 +167,38 @@ static ntk_error *check_version(ntk_h5 *file) {
   return NULL;
 }
 
-ntk_error *ntk_h5_open(const char *path, ntk_h5 **out) {
-  NTK_TRY(file_new(path, false, out));
-  ntk_h5_quiet before = ntk_h5_quiet_begin();
-  ntk_error *err = NULL;
-  hid_t access = read_properties();
-  (*out)->id = access < 0 ? -1 : H5Fopen(path, H5F_ACC_RDONLY, access);
-  if ((*out)->id < 0) err = ntk_h5_fail(*out, NTK_E_INPUT, "cannot open as HDF5");
+/* Takes over `access`. `name`: what HDF5 takes for the file's. */
+static ntk_error *open_with(hid_t access, const char *path, const char *name, ntk_h5 **out) {
+  ntk_error *err = file_new(path, false, out);
+  if (!err) {
+    (*out)->id = access < 0 ? -1 : H5Fopen(name, H5F_ACC_RDONLY, access);
+    err = (*out)->id < 0 ? ntk_h5_fail(*out, NTK_E_INPUT, "cannot open as HDF5") : check_version(*out);
+  }
   ntk_h5_drop(access);
-  if (!err) err = check_version(*out);
   if (err) ntk_h5_close(out);
+  return err;
+}
+
+ntk_error *ntk_h5_open(const char *path, ntk_h5 **out) {
+  ntk_h5_quiet before = ntk_h5_quiet_begin();
+  ntk_error *err = open_with(read_properties(), path, path, out);
+  ntk_h5_quiet_end(before);
+  return err;
+}
+
+ntk_error *ntk_h5_open_sealed(const char *path, ntk_h5 **out) {
+  char *bytes = NULL;
+  size_t length = 0;
+  *out = NULL;
+  NTK_TRY(ntk_seal_read(path, SIZE_MAX / 4, &bytes, &length));
+  ntk_h5_quiet before = ntk_h5_quiet_begin();
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  if (access >= 0 && (H5Pset_fapl_core(access, IMAGE_STEP, false) < 0 || H5Pset_file_image(access, bytes, length) < 0)) {
+    H5Pclose(access);
+    access = -1;
+  }
+  free(bytes);                                                              /* HDF5 holds a copy */
+  ntk_error *err = open_with(access, path, "/image of a sealed file", out); /* HDF5 wants a name that is no file's */
   ntk_h5_quiet_end(before);
   return err;
 }

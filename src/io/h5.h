@@ -17,6 +17,10 @@ NTK_CHECKED ntk_error *ntk_h5_create(const char *path, ntk_h5 **out);
 /** Completes: writes `path`.part, fsync, rename to `path`, fsync of the folder, close. On error (NTK_E_IO: a full disk, say) `path` is as it was and
  *  no .part is left. Frees *file, also on error. */
 NTK_CHECKED ntk_error *ntk_h5_commit(ntk_h5 **file);
+/** The same, sealed with `note` (io/seal.h; HDF5 ignores the trailer), an existing file of that name being kept as `previous`. */
+NTK_CHECKED ntk_error *ntk_h5_commit_sealed(ntk_h5 **file, const char *previous, const char *note);
+/** Opens a sealed file for reading: its seal is checked before HDF5 sees a byte of it. NTK_E_INPUT when it is missing or damaged. */
+NTK_CHECKED ntk_error *ntk_h5_open_sealed(const char *path, ntk_h5 **out);
 /** Opens for reading. NTK_E_INPUT when missing, damaged or of a newer format_version (one without the attribute is accepted). */
 NTK_CHECKED ntk_error *ntk_h5_open(const char *path, ntk_h5 **out);
 /** Closes; a file being created is removed (.part). NULL-safe. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernel/chain.h"
 #include "kernel/networks.h"
 #include "kernel/object.h"
 
@@ -48,6 +49,7 @@ ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t 
   kernel->evaluator = &ntk_dense_evaluator;
   NTK_TRY_OUT(ntk_network_build(network, kernel));
   if (kernel->image) kernel->evaluator = &ntk_image_evaluator;
+  if (!kernel->image) kernel->chain = ntk_chain_length(&kernel->program);
   NTK_TRY_OUT(find_warning(kernel));
   *out = kernel;
   kernel = NULL;

@@ -1,5 +1,7 @@
 #include "kernel/evaluate.h"
 
+#include "kernel/chain.h"
+
 static ntk_variance row_variance(const ntk_prepared *points, size_t stage, size_t i) {
   return (ntk_variance){.q = ntk_variance_array(points, stage, NTK_V_Q)[i],
                         .root = ntk_variance_array(points, stage, NTK_V_ROOT)[i],
@@ -81,7 +83,7 @@ static void apply_op(const ntk_kernel *kernel, ntk_workspace *workspace, const n
   size_t index = (size_t)(op - kernel->program.ops);
   ntk_series series;
   if (tile->x->features[index]) {
-    series = ntk_features_pair(tile->x->features[index], block.row, tile->z->features[index], block.column, op->constants);
+    series = ntk_features_pair(tile->x->features[index], block.row, tile->z->features[index], block.column);
     pass.series = &series;
   }
   switch (op->kind) {
@@ -95,7 +97,8 @@ ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, cons
                         bool gradient) {
   const ntk_program *program = &kernel->program;
   int mode = kernel->mode | (gradient ? NTK_MODE_GRADIENT : 0);
-  size_t marked = input_state(kernel, workspace, tile, block, products);
+  size_t marked = kernel->chain && kernel->dimension <= NTK_CHAIN_DIRECT ? 0 : input_state(kernel, workspace, tile, block, products);
+  if (kernel->chain) return ntk_chain_evaluate(kernel, workspace, tile, block, marked, mode);
   kernel->engine->seed(block.groups, mode, workspace->registers);
   for (size_t i = 0; i < program->count; i++) apply_op(kernel, workspace, tile, block, &program->ops[i], mode);
   const double *state = register_state(workspace, program->result);

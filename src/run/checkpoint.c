@@ -1,8 +1,10 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "io/file.h"
+#include "io/seal.h"
 #include "kernel/kernel.h"
 #include "run/state.h"
 
@@ -18,24 +20,38 @@ static ntk_error *write_state(const ntk_run_state *s, ntk_h5 *file) {
   const double *flow = ntk_flow_state(s->flow, &count);
   ntk_h5_info memory = {"/state/flow", 1, {count}, {"number"}, NULL, "what the flow remembers from step to step"};
   if (count) NTK_TRY(ntk_h5_write_doubles(file, &memory, flow));
-  return s->records.count ? ntk_records_write(&s->records, file) : NULL;
+  return ntk_records_write(&s->records, file);
+}
+
+/* The generation before the newest. */
+static ntk_error *name_previous(const ntk_run_job *job, char **out) {
+  ntk_text name = NTK_TEXT;
+  ntk_text_addf(&name, "%s.previous", job->checkpoint);
+  return ntk_text_take(&name, out);
 }
 
 static ntk_error *save_root(const ntk_run_state *s) {
   ntk_h5 *file = NULL;
-  NTK_TRY(ntk_h5_create(s->job->checkpoint, &file));
-  ntk_error *err = write_state(s, file);
-  if (!err) return ntk_h5_commit(&file);
+  char *previous = NULL, note[NTK_SEAL_NOTE_BYTES];
+  ntk_error *err = NULL;
+  snprintf(note, sizeof note, "iteration %lld", s->iteration);
+  NTK_TRY_OUT(name_previous(s->job, &previous));
+  NTK_TRY_OUT(ntk_h5_create(s->job->checkpoint, &file));
+  NTK_TRY_OUT(write_state(s, file));
+  err = ntk_h5_commit_sealed(&file, previous, note);
+out:
   ntk_h5_close(&file);
+  free(previous);
   return err;
 }
 
-ntk_error *ntk_run_state_save(const ntk_run_state *s) {
+ntk_error *ntk_run_state_save(ntk_run_state *s) {
+  s->has_checkpoint = true;
   ntk_error *err = s->group->rank ? NULL : ntk_error_prefix(save_root(s), "checkpoint");
   return ntk_agree(s->group, err);
 }
 
-/* Whether the checkpoint was made by this run, on as many ranks and with the same instruction set: else the bits would differ. */
+/* Whether the checkpoint was made by this run, with the same instruction set: else the bits would differ. */
 static ntk_error *check_origin(const ntk_run_state *s, ntk_h5 *file) {
   char *id = NULL, *isa = NULL;
   long long ranks = 0;
@@ -44,7 +60,9 @@ static ntk_error *check_origin(const ntk_run_state *s, ntk_h5 *file) {
   if (!err) err = ntk_h5_read_attribute_integer(file, "/", "ranks", &ranks);
   if (!err && strcmp(id, s->job->id)) err = ntk_fail(NTK_E_INPUT, "it belongs to run %s", id);
   if (!err && strcmp(isa, ntk_kernel_isa())) err = ntk_fail(NTK_E_INPUT, "it was made with instruction set %s", isa);
-  if (!err && ranks != s->group->size) err = ntk_fail(NTK_E_INPUT, "it was made on %lld ranks", ranks);
+  if (!err && ranks != s->group->size)
+    ntk_log_line(s->job->log, NTK_LOG_INFO, "%s: its checkpoint was made on %lld rank%s and is taken up on %d%s", s->job->label, ranks,
+                 ranks == 1 ? "" : "s", s->group->size, s->has_spectrum ? "; eigenvalues may differ in their last digits" : "");
   free(id);
   free(isa);
   return err;
@@ -66,7 +84,7 @@ static ntk_error *read_state(ntk_run_state *s, ntk_h5 *file) {
   NTK_TRY(check_origin(s, file));
   NTK_TRY(ntk_h5_read_attribute_integer(file, "/", "iteration", &iteration));
   NTK_TRY(ntk_h5_read_attribute_integer(file, "/", "milliseconds", &milliseconds));
-  if (ntk_h5_has(file, "/metrics/iteration")) NTK_TRY(ntk_records_read(&s->records, file));
+  NTK_TRY(ntk_records_read(&s->records, file));
   NTK_TRY(ntk_h5_read_doubles(file, "/state/fake", 2, shape, &x));
   ntk_error *err = read_flow(s, file, &flow);
   if (!err && (shape[0] != s->fake.n || shape[1] != s->fake.d || iteration < 0 || iteration > s->iterations))
@@ -84,27 +102,44 @@ static ntk_error *read_state(ntk_run_state *s, ntk_h5 *file) {
   return err;
 }
 
-/* Tries to load on the root; a refusal leaves the state as it was built. */
-static bool load_root(ntk_run_state *s) {
+/* Loads one file; a refusal leaves the state as it was built. */
+static ntk_error *load_file(ntk_run_state *s, const char *path) {
   ntk_h5 *file = NULL;
   double *start = NULL;
   size_t bytes = s->fake.n * s->fake.d * sizeof *start;
-  if (!ntk_file_exists(s->job->checkpoint)) return false;
-  ntk_error *err = ntk_alloc(bytes, 1, &start);
-  if (!err) memcpy(start, s->fake.x, bytes);
-  if (!err) err = ntk_h5_open(s->job->checkpoint, &file);
+  NTK_TRY(ntk_alloc(bytes, 1, &start));
+  memcpy(start, s->fake.x, bytes);
+  ntk_error *err = ntk_h5_open_sealed(path, &file);
   if (!err) err = read_state(s, file);
   ntk_h5_close(&file);
-  bool loaded = !err;
   if (err) {
-    ntk_log_line(s->job->log, NTK_LOG_WARNING, "%s: checkpoint not used, starting over: %s", s->job->label, ntk_error_message(err));
-    if (start) memcpy(s->fake.x, start, bytes);
+    memcpy(s->fake.x, start, bytes);
     s->iteration = 0;
     s->records.count = s->records.spectra = 0;
     s->seconds_before = 0;
   }
-  ntk_error_free(&err);
   free(start);
+  return err;
+}
+
+/* The newest generation that can be used (root). */
+static bool load_root(ntk_run_state *s) {
+  char *previous = NULL;
+  bool loaded = false, told = false;
+  ntk_error *err = name_previous(s->job, &previous);
+  const char *const paths[] = {s->job->checkpoint, previous};
+  for (int i = 0; i < 2 && !err && !loaded; i++) {
+    if (!ntk_file_exists(paths[i])) continue;
+    s->has_checkpoint = true;
+    err = load_file(s, paths[i]);
+    loaded = !err;
+    told = told || err;
+    if (err) ntk_log_line(s->job->log, NTK_LOG_WARNING, "%s: checkpoint not used: %s", s->job->label, ntk_error_message(err));
+    ntk_error_free(&err);
+  }
+  if (told && !loaded) ntk_log_line(s->job->log, NTK_LOG_WARNING, "%s: no checkpoint can be used, starting over", s->job->label);
+  ntk_error_free(&err);
+  free(previous);
   return loaded;
 }
 

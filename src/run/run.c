@@ -1,14 +1,13 @@
 #include "run/run.h"
 
 #include <math.h>
-#include <unistd.h>
 
 #include "run/state.h"
 
 enum { GO_ON, SAVE, STOP };
 
 /* What the root wants before the next iteration; the same answer on every rank. */
-static ntk_error *decide(const ntk_run_state *s, double *last_save, double *last_report, int *decision) {
+static ntk_error *decide(ntk_run_state *s, double *last_save, double *last_report, int *decision) {
   const ntk_run_job *job = s->job;
   *decision = GO_ON;
   if (s->group->rank == 0) {
@@ -16,6 +15,8 @@ static ntk_error *decide(const ntk_run_state *s, double *last_save, double *last
     if (job->stop && job->stop(job->context))
       *decision = STOP;
     else if (job->checkpoint && now - *last_save >= job->checkpoint_seconds)
+      *decision = SAVE;
+    else if (job->checkpoint && job->checkpoint_iterations && s->iteration % job->checkpoint_iterations == 0)
       *decision = SAVE;
     if (job->progress && now - *last_report >= 1) {
       job->progress(job->context, s->iteration, s->iterations);
@@ -34,7 +35,8 @@ static ntk_error *decide(const ntk_run_state *s, double *last_save, double *last
 static ntk_error *iteration(ntk_run_state *s) {
   bool last = s->iteration == s->iterations;
   NTK_TRY(ntk_discriminator_train(s->discriminator, &s->fake, &s->real));
-  NTK_TRY(ntk_discriminator_objective(s->discriminator, s->fake.n, s->fake.x, s->c, last ? NULL : s->gradient));
+  bool needs_gradient = !last || ntk_value_count(ntk_value_find(s->job->settings, "record.theory"));
+  NTK_TRY(ntk_discriminator_objective(s->discriminator, s->fake.n, s->fake.x, s->c, needs_gradient ? s->gradient : NULL));
   NTK_TRY(ntk_run_state_record(s));
   if (last) return NULL;
   NTK_TRY(ntk_flow_step(s->flow, s->iteration, s->discriminator, &s->real, s->gradient, &s->fake));
@@ -61,7 +63,7 @@ static ntk_error *finish(ntk_run_state *s, ntk_run_outcome *outcome) {
   if (s->group->rank) return NULL;
   outcome->has_file = ntk_records_arrays(&s->records);
   if (outcome->has_file) NTK_TRY(ntk_run_state_write(s));
-  if (s->job->checkpoint) unlink(s->job->checkpoint);
+  outcome->has_checkpoint = s->has_checkpoint;
   ntk_records_json(&s->records, &json);
   return ntk_text_take(&json, &outcome->json);
 }
@@ -69,7 +71,7 @@ static ntk_error *finish(ntk_run_state *s, ntk_run_outcome *outcome) {
 ntk_error *ntk_run_execute(const ntk_comm *group, const ntk_run_job *job, ntk_run_outcome *outcome) {
   ntk_run_state state;
   bool resumed = false;
-  *outcome = (ntk_run_outcome){NULL, 0, false};
+  *outcome = (ntk_run_outcome){.json = NULL};
   ntk_error *err = ntk_run_state_build(group, job, &state);
   if (!err && job->checkpoint) err = ntk_run_state_load(&state, &resumed);
   if (!err && resumed && group->rank == 0) ntk_log_line(job->log, NTK_LOG_INFO, "%s: resumed at iteration %lld", job->label, state.iteration);

@@ -12,9 +12,10 @@ typedef struct {
   const ntk_value *settings; /* checked and flat (config/study.h) */
   const char *id, *label;
   int repetition;
-  const char *file;          /* where runs/<id>.h5 goes */
-  const char *checkpoint;    /* where its checkpoint goes; an existing valid one is resumed from. NULL: none */
-  double checkpoint_seconds; /* least time between checkpoints */
+  const char *file;                /* where runs/<id>.h5 goes */
+  const char *checkpoint;          /* where its checkpoint goes (the one before it: .previous); a valid one is resumed from. NULL: none */
+  double checkpoint_seconds;       /* a checkpoint when so much time has passed since the last */
+  long long checkpoint_iterations; /* and after so many iterations; 0 = by time only */
   /** Asked on the group's root between iterations; true: save a checkpoint and return NTK_E_STOPPED. NULL: never. */
   bool (*stop)(void *context);
   /** Told on the group's root now and then (at most once a second): for progress lines. NULL: nobody asks. */
@@ -24,13 +25,14 @@ typedef struct {
 } ntk_run_job;
 
 typedef struct {
-  char *json;     /* one-line JSON object for the journal: {"iteration": [...], "metrics": {"loss": [...], "mmd2": [...]}}; caller frees */
-  double seconds; /* wall time of the work of all attempts that led here */
-  bool has_file;  /* arrays were written to job->file (a run that records none has no file) */
+  char *json;          /* one-line JSON object for the journal: {"iteration": [...], "metrics": {"loss": [...], "mmd2": [...]}}; caller frees */
+  double seconds;      /* wall time of the work of all attempts that led here */
+  bool has_file;       /* arrays were written to job->file (a run that records none has no file) */
+  bool has_checkpoint; /* on the group's root: checkpoints are left, for the caller to remove once the outcome is safe */
 } ntk_run_outcome;
 
 /** Executes the run. Collective over the group; the error and the outcome's numbers are agreed, `json` is set on the group's root only (NULL elsewhere).
- *  On success the run file is complete and the checkpoint removed. Errors: NTK_E_STOPPED (checkpoint saved); NTK_E_NONFINITE, NTK_E_NUMERIC, NTK_E_INPUT,
+ *  On success the run file is complete. Errors: NTK_E_STOPPED (checkpoint saved); NTK_E_NONFINITE, NTK_E_NUMERIC, NTK_E_INPUT,
  *  NTK_E_CONFIG: the run failed, the group can go on; NTK_E_MEMORY, NTK_E_IO likewise but the system's fault; NTK_E_MPI: the group is lost. */
 NTK_CHECKED ntk_error *ntk_run_execute(const ntk_comm *group, const ntk_run_job *job, ntk_run_outcome *outcome);
 

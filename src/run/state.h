@@ -15,6 +15,7 @@ typedef struct {
   const ntk_run_job *job;
   ntk_measure fake, real;
   ntk_discriminator *discriminator;
+  ntk_discriminator *probe; /* like it, for questions beside the flow; NULL where none is asked */
   ntk_flow *flow;
   size_t metric_count;
   ntk_metric **metrics;
@@ -23,6 +24,7 @@ typedef struct {
   ntk_records records;  /* filled on the group's root only */
   double *c, *gradient; /* at the fake points: n, n x d */
   long long iteration, iterations;
+  bool has_checkpoint;                      /* files of that name were seen or written (root) */
   double seconds_before, start, start_wall; /* wall time of earlier attempts; clocks at the start of this one */
 } ntk_run_state;
 
@@ -39,9 +41,10 @@ NTK_CHECKED ntk_error *ntk_run_state_record(ntk_run_state *state);
 /** Writes the run file (root only). */
 NTK_CHECKED ntk_error *ntk_run_state_write(const ntk_run_state *state);
 
-/** Saves / restores a checkpoint (collective; the root reads and writes). *found: a valid one of this run was loaded. A checkpoint of another run,
- *  instruction set or group size, or a damaged one, is left alone with a warning. */
-NTK_CHECKED ntk_error *ntk_run_state_save(const ntk_run_state *state);
+/** Saves / restores a checkpoint (collective; the root reads and writes). Two generations are kept, sealed (io/seal.h): one that is damaged or
+ *  of another run or instruction set is left alone with a warning, and the one before it is tried. Any number of ranks may load it. *found: one
+ *  was loaded. */
+NTK_CHECKED ntk_error *ntk_run_state_save(ntk_run_state *state);
 NTK_CHECKED ntk_error *ntk_run_state_load(ntk_run_state *state, bool *found);
 
 #endif

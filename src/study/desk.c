@@ -168,6 +168,26 @@ static void forget(ntk_desk *desk, size_t row) {
     }
 }
 
+static ntk_error *settle(ntk_desk *desk, const char *id) {
+  if (desk->settled_count == desk->settled_capacity) {
+    size_t capacity = desk->settled_capacity ? 2 * desk->settled_capacity : 16;
+    char(*settled)[17] = realloc(desk->settled, capacity * sizeof *settled);
+    if (!settled) return ntk_fail(NTK_E_MEMORY, "out of memory");
+    desk->settled = settled;
+    desk->settled_capacity = capacity;
+  }
+  memcpy(desk->settled[desk->settled_count++], id, 17);
+  return NULL;
+}
+
+/* Syncs the journal (at once when `now`); what it then holds for good needs no checkpoint any more. */
+static ntk_error *sync_journal(ntk_desk *desk, bool now) {
+  NTK_TRY(ntk_journal_sync(desk->journal, now));
+  if (ntk_journal_pending(desk->journal)) return NULL;
+  while (desk->settled_count > 0) NTK_TRY(ntk_folder_forget(desk->folder.root, desk->settled[--desk->settled_count]));
+  return NULL;
+}
+
 ntk_error *ntk_desk_end(ntk_desk *desk, size_t row, const ntk_outcome *outcome, const char *text) {
   const ntk_row *r = &desk->ledger->rows[row];
   char *json = NULL;
@@ -178,6 +198,7 @@ ntk_error *ntk_desk_end(ntk_desk *desk, size_t row, const ntk_outcome *outcome, 
   if (code == NTK_OK) {
     ntk_done_facts facts = {outcome->seconds, outcome->has_file, outcome->file_bytes, outcome->hash, text ? text : "{}"};
     made = ntk_event_done(desk->ledger, r, &facts, &json);
+    if (outcome->has_checkpoint) made = ntk_error_join(made, settle(desk, r->id));
   } else if (code == NTK_E_STOPPED) {
     made = ntk_event_plain("stopped", r->id, &json);
     desk->stopping = true;
@@ -291,7 +312,7 @@ static ntk_error *write_index(ntk_desk *desk) {
 
 ntk_error *ntk_desk_tick(ntk_desk *desk) {
   NTK_TRY(check_stop(desk));
-  NTK_TRY(ntk_journal_sync(desk->journal, false));
+  NTK_TRY(sync_journal(desk, false));
   NTK_TRY(beat(desk));
   NTK_TRY(show_progress(desk));
   if (ntk_clock() < desk->next_index) return NULL;
@@ -307,7 +328,7 @@ ntk_error *ntk_desk_tick(ntk_desk *desk) {
 ntk_error *ntk_desk_finish(ntk_desk *desk, int *status) {
   ntk_outlook outlook;
   ntk_text text = NTK_TEXT;
-  NTK_TRY(ntk_journal_sync(desk->journal, true));
+  NTK_TRY(sync_journal(desk, true));
   NTK_TRY(write_index(desk));
   NTK_TRY(look(desk, &outlook));
   ntk_outlook_write(&outlook, &text);
@@ -327,5 +348,6 @@ ntk_error *ntk_desk_close(ntk_desk *desk) {
   free(desk->journal_path);
   free(desk->todo);
   free(desk->running);
+  free(desk->settled);
   return err;
 }

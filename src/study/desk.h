@@ -29,6 +29,8 @@ typedef struct {
   size_t *todo, todo_count; /* rows to run now */
   ntk_desk_run *running;
   size_t running_count;
+  char (*settled)[17]; /* done runs whose checkpoints go once the journal is safe */
+  size_t settled_count, settled_capacity;
   bool stopping, system_failed;
   bool terminal; /* progress is a live line */
   double since, next_stop_check, next_beat, next_line, next_index;

@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "io/file.h"
 #include "study/desk.h"
@@ -12,6 +12,7 @@
 /* Attempts in a row that ended without a word: known to have died with their job, or lost for a reason that nobody saw (a killed job). */
 enum { MOST_DEATHS = 3, MOST_LOSSES = 10 };
 
+/* Whether the run's file is there as it was written. */
 static ntk_error *file_is_whole(const ntk_desk *desk, const ntk_record *record, bool *whole) {
   struct stat about;
   char *path = NULL;
@@ -19,6 +20,12 @@ static ntk_error *file_is_whole(const ntk_desk *desk, const ntk_record *record, 
   if (!record->has_file) return NULL;
   NTK_TRY(ntk_path(&path, "%s/runs/%s.h5", desk->folder.root, record->id));
   *whole = stat(path, &about) == 0 && (long long)about.st_size == record->file_bytes;
+  if (*whole && *record->hash) {
+    ntk_hash hash;
+    ntk_error *unread = ntk_hash_file(path, &hash);
+    *whole = !unread && strcmp(hash.hex, record->hash) == 0;
+    ntk_error_free(&unread);
+  }
   free(path);
   return NULL;
 }
@@ -116,17 +123,24 @@ static void drop_twins(ntk_desk *desk) {
   desk->todo_count = kept;
 }
 
-/* What a killed job left half written of the runs that begin anew. */
-static ntk_error *remove_parts(const ntk_desk *desk) {
-  static const char *const folders[] = {"runs", "checkpoints"};
-  for (size_t i = 0; i < desk->todo_count; i++)
-    for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
-      char *path = NULL;
-      NTK_TRY(ntk_path(&path, "%s/%s/%s.h5.part", desk->folder.root, folders[f], desk->ledger->rows[desk->todo[i]].id));
-      unlink(path);
-      free(path);
-    }
-  return NULL;
+static bool is_todo(const ntk_desk *desk, const char *id) {
+  size_t low = 0, high = desk->todo_count; /* todo is sorted by id */
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = strcmp(id, desk->ledger->rows[desk->todo[middle]].id);
+    if (order == 0) return true;
+    if (order < 0)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return false;
+}
+
+/* What killed jobs left: half-written files of the runs that begin anew, checkpoints of runs that are done. */
+static bool unwanted(void *context, const char *id, bool part) {
+  const ntk_desk *desk = context;
+  return part ? is_todo(desk, id) : ntk_ledger_state(desk->ledger, id) == NTK_DONE && !is_todo(desk, id);
 }
 
 ntk_error *ntk_desk_find_todo(ntk_desk *desk) {
@@ -139,5 +153,5 @@ ntk_error *ntk_desk_find_todo(ntk_desk *desk) {
     if (todo) desk->todo[desk->todo_count++] = i;
   }
   drop_twins(desk);
-  return remove_parts(desk);
+  return ntk_folder_tidy(desk->folder.root, unwanted, desk);
 }

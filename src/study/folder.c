@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "config/value.h"
 #include "io/file.h"
-#include "io/h5.h"
+#include "io/seal.h"
 
 enum { LOCK_TEXT_LIMIT = 1 << 16 };
 static const double lock_patience = 2.0, heartbeat_limit = 30.0;
@@ -53,20 +53,32 @@ void ntk_folder_free(ntk_folder *folder) {
   folder->root = NULL;
 }
 
-ntk_error *ntk_folder_checkpoint(const char *root, const char *id, char mark[NTK_MARK_BYTES]) {
-  char *path = NULL;
-  ntk_h5 *file = NULL;
-  long long iteration = 0;
-  mark[0] = '\0';
-  NTK_TRY(ntk_path(&path, "%s/checkpoints/%s.h5", root, id));
-  if (ntk_file_exists(path)) {
-    ntk_error *unread = ntk_h5_open(path, &file);
-    if (!unread) unread = ntk_h5_read_attribute_integer(file, "/", "iteration", &iteration);
-    snprintf(mark, NTK_MARK_BYTES, unread ? "damaged" : "iteration %lld", iteration);
-    ntk_error_free(&unread);
+static const char *const generations[] = {"", ".previous"}; /* of a checkpoint, the newest first */
+enum { GENERATIONS = sizeof generations / sizeof *generations };
+
+ntk_error *ntk_folder_forget(const char *root, const char *id) {
+  for (size_t i = GENERATIONS; i-- > 0;) {
+    char *path = NULL;
+    NTK_TRY(ntk_path(&path, "%s/checkpoints/%s.h5%s", root, id, generations[i]));
+    unlink(path);
+    free(path);
   }
-  ntk_h5_close(&file);
-  free(path);
+  return NULL;
+}
+
+ntk_error *ntk_folder_checkpoint(const char *root, const char *id, char mark[NTK_MARK_BYTES]) {
+  mark[0] = '\0';
+  for (size_t i = 0; i < GENERATIONS; i++) {
+    char *path = NULL;
+    NTK_TRY(ntk_path(&path, "%s/checkpoints/%s.h5%s", root, id, generations[i]));
+    if (ntk_file_exists(path)) {
+      ntk_error *unread = ntk_seal_note(path, mark);
+      if (unread) snprintf(mark, NTK_MARK_BYTES, "damaged");
+      ntk_error_free(&unread);
+    }
+    free(path);
+    if (*mark) return NULL;
+  }
   return NULL;
 }
 
@@ -112,6 +124,27 @@ static ntk_error *list(const char *root, const char *prefix, const char *suffix,
   else
     qsort(*names, count, sizeof **names, by_name);
   return err;
+}
+
+static ntk_error *tidy_part(const char *root, const char *name, bool (*unwanted)(void *context, const char *id, bool part), void *context) {
+  char **paths = NULL, *folder = NULL;
+  NTK_TRY(ntk_path(&folder, "%s/%s", root, name));
+  ntk_error *err = list(folder, "", "", &paths);
+  for (size_t i = 0; !err && paths[i]; i++) {
+    const char *file = paths[i] + strlen(folder) + 1;
+    bool part = matches(file, "", ".part");
+    char id[17];
+    snprintf(id, sizeof id, "%s", file);
+    if (strlen(file) > 16 && file[16] == '.' && (part || strcmp(name, "checkpoints") == 0) && unwanted(context, id, part)) unlink(paths[i]);
+  }
+  ntk_names_free(&paths);
+  free(folder);
+  return err;
+}
+
+ntk_error *ntk_folder_tidy(const char *root, bool (*unwanted)(void *context, const char *id, bool part), void *context) {
+  NTK_TRY(tidy_part(root, "runs", unwanted, context));
+  return tidy_part(root, "checkpoints", unwanted, context);
 }
 
 /* --- lock ----------------------------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "io/seal.h"
 
 /** Path made printf-style; caller frees. */
 NTK_CHECKED ntk_error *ntk_path(char **out, const char *format, ...) NTK_PRINTF(2, 3);
@@ -20,8 +21,14 @@ NTK_CHECKED ntk_error *ntk_folder_create(const char *root, int shard, int shards
 void ntk_folder_free(ntk_folder *folder);
 
 /** A mark of the run's checkpoint that changes when the run gets further: "iteration 120"; "" = there is none. */
-enum { NTK_MARK_BYTES = 64 };
+enum { NTK_MARK_BYTES = NTK_SEAL_NOTE_BYTES };
 NTK_CHECKED ntk_error *ntk_folder_checkpoint(const char *root, const char *id, char mark[NTK_MARK_BYTES]);
+
+/** Removes the run's checkpoints. */
+NTK_CHECKED ntk_error *ntk_folder_forget(const char *root, const char *id);
+
+/** Removes the half-written files (`part`) of runs/ and checkpoints/, and the checkpoints, that are `unwanted` for the run of that id. */
+NTK_CHECKED ntk_error *ntk_folder_tidy(const char *root, bool (*unwanted)(void *context, const char *id, bool part), void *context);
 
 /** An exclusive lock that ends with the process. A whole study (1/1) excludes every other job; shards exclude the same shard number and
  *  shards of another division. */

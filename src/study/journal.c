@@ -95,6 +95,8 @@ ntk_error *ntk_journal_sync(ntk_journal *journal, bool now) {
   return NULL;
 }
 
+bool ntk_journal_pending(const ntk_journal *journal) { return journal->oldest_unsynced != 0; }
+
 ntk_error *ntk_journal_close(ntk_journal **journal) {
   if (!*journal) return NULL;
   ntk_error *err = ntk_journal_sync(*journal, true);

@@ -21,6 +21,9 @@ NTK_CHECKED ntk_error *ntk_journal_append(ntk_journal *journal, const char *json
 /** fsync, so that lines survive the machine too: at once when `now`, else only when the oldest line not yet synced is older than 0.2 s. */
 NTK_CHECKED ntk_error *ntk_journal_sync(ntk_journal *journal, bool now);
 
+/** Whether lines wait for a sync. */
+bool ntk_journal_pending(const ntk_journal *journal);
+
 /** Syncs and closes; frees *journal. NULL-safe. */
 NTK_CHECKED ntk_error *ntk_journal_close(ntk_journal **journal);
 

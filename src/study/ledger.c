@@ -1,5 +1,6 @@
 #include "study/ledger.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +169,7 @@ static ntk_error *on_done(ntk_record *record, const ntk_value *v, char *result) 
   record->group = (int)number_of(v, "group");
   record->has_file = ntk_value_get(v, "has_file") && ntk_value_bool(ntk_value_get(v, "has_file"));
   record->file_bytes = (long long)number_of(v, "bytes");
+  snprintf(record->hash, sizeof record->hash, "%s", text_of(v, "hash"));
   NTK_TRY(set_text(&record->message, ""));
   return set_text(&record->result, result ? result : "{}");
 }

@@ -32,6 +32,7 @@ typedef struct {
   char *instruction_set; /* of the last attempt */
   bool has_file;
   long long file_bytes;
+  char hash[33]; /* of the run file; "" = none */
   char *problem; /* class of the failure: a word of the error codes, "resources" or "died" */
   char *message;
   char *result; /* JSON object {"iteration": [...], "metrics": {...}} when done */

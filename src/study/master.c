@@ -78,6 +78,21 @@ static ntk_error *take_progress(stretch *s, int group, const MPI_Status *status)
   return NULL;
 }
 
+static ntk_error *take_note(stretch *s, const MPI_Status *status) {
+  int bytes = 0;
+  char *message = NULL;
+  ntk_note note;
+  NTK_TRY(ntk_mpi(MPI_Get_count(status, MPI_BYTE, &bytes), "MPI_Get_count"));
+  NTK_TRY(ntk_alloc((size_t)bytes + 1, 1, &message));
+  ntk_error *err = ntk_mpi(MPI_Recv(message, bytes, MPI_BYTE, status->MPI_SOURCE, NTK_TAG_NOTE, s->world->mpi, MPI_STATUS_IGNORE), "MPI_Recv");
+  if (!err) {
+    memcpy(&note, message, sizeof note);
+    ntk_desk_say(s->desk, (ntk_log_level)note.level, "%s", message + sizeof note);
+  }
+  free(message);
+  return err;
+}
+
 /* All messages that are there. */
 static ntk_error *listen(stretch *s, bool *heard) {
   *heard = false;
@@ -87,7 +102,11 @@ static ntk_error *listen(stretch *s, bool *heard) {
     NTK_TRY(ntk_mpi(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, s->world->mpi, &there, &status), "MPI_Iprobe"));
     if (!there) return NULL;
     int group = (status.MPI_SOURCE - 1) / s->size;
-    NTK_TRY(status.MPI_TAG == NTK_TAG_OUTCOME ? take_outcome(s, group, &status) : take_progress(s, group, &status));
+    switch (status.MPI_TAG) {
+      case NTK_TAG_OUTCOME: NTK_TRY(take_outcome(s, group, &status)); break;
+      case NTK_TAG_NOTE: NTK_TRY(take_note(s, &status)); break;
+      default: NTK_TRY(take_progress(s, group, &status)); break;
+    }
     *heard = true;
   }
 }

@@ -149,11 +149,11 @@ static ntk_error *add_row(ntk_study *study, ntk_ledger *ledger, const ntk_run_sp
   return NULL;
 }
 
-/* The number of ranks of an attempt that left a checkpoint, so that it can go on where it was. */
+/* The number of ranks of an attempt that left a checkpoint: on as many, even eigenvalues keep their bits. */
 static ntk_error *ranks_before(const ntk_ledger *ledger, const char *root, const char *id, int *ranks) {
   const ntk_record *record = ntk_ledger_find(ledger, id);
   *ranks = 0;
-  if (!root || !record || record->group == 0) return NULL;
+  if (!root || !record || record->group == 0 || record->state == NTK_DONE) return NULL;
   char *path = NULL;
   NTK_TRY(ntk_path(&path, "%s/checkpoints/%s.h5", root, id));
   if (ntk_file_exists(path)) *ranks = record->group;

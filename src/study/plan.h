@@ -26,7 +26,7 @@ typedef struct {
 /** How many ranks share one run. */
 typedef struct {
   int wanted;          /* resources.ranks_per_run; 0 = auto */
-  int before;          /* ranks of an earlier attempt that left a checkpoint (another number would start over); 0 = none */
+  int before;          /* ranks of an earlier attempt that left a checkpoint; 0 = none */
   size_t runs;         /* runs that share the workers */
   double memory_bytes; /* limit a rank */
 } ntk_group_rule;

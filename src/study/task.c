@@ -31,13 +31,9 @@ static ntk_error *seal(const char *path, ntk_outcome *outcome) {
   return NULL;
 }
 
-static double checkpoint_seconds(const ntk_value *settings) {
-  const ntk_value *every = ntk_value_find(settings, "resources.checkpoint_every");
-  return every && ntk_value_kind_of(every) == NTK_NUMBER ? ntk_value_number(every) : 600;
-}
-
 static ntk_error *attempt(const ntk_comm *group, const ntk_site *site, const ntk_order *order, const ntk_calls *calls, ntk_outcome *outcome,
                           char **text) {
+  static const char every[] = "resources.checkpoint_iterations";
   ntk_run_spec spec = {0};
   ntk_run_outcome result = {0};
   char *file = NULL, *checkpoint = NULL;
@@ -51,7 +47,8 @@ static ntk_error *attempt(const ntk_comm *group, const ntk_site *site, const ntk
                      .repetition = spec.repetition,
                      .file = file,
                      .checkpoint = checkpoint,
-                     .checkpoint_seconds = checkpoint_seconds(spec.settings),
+                     .checkpoint_seconds = ntk_get_number(spec.settings, "resources.checkpoint_every"),
+                     .checkpoint_iterations = ntk_has(spec.settings, every) ? ntk_get_integer(spec.settings, every) : 0,
                      .stop = calls->stop,
                      .progress = calls->progress,
                      .context = calls->context,
@@ -59,6 +56,7 @@ static ntk_error *attempt(const ntk_comm *group, const ntk_site *site, const ntk
   NTK_TRY_OUT(ntk_run_execute(group, &job, &result));
   outcome->seconds = result.seconds;
   outcome->has_file = result.has_file;
+  outcome->has_checkpoint = result.has_checkpoint;
   NTK_TRY_OUT(ntk_agree(group, group->rank == 0 && result.has_file && file ? seal(file, outcome) : NULL));
   *text = result.json;
   result.json = NULL;

@@ -7,7 +7,7 @@
 #include "config/study.h"
 
 /** Message tags. */
-enum { NTK_TAG_ORDER = 1, NTK_TAG_STOP, NTK_TAG_PROGRESS, NTK_TAG_OUTCOME };
+enum { NTK_TAG_ORDER = 1, NTK_TAG_STOP, NTK_TAG_PROGRESS, NTK_TAG_NOTE, NTK_TAG_OUTCOME };
 
 typedef enum { NTK_ORDER_GROUPS, NTK_ORDER_RUN, NTK_ORDER_END } ntk_order_kind;
 
@@ -24,10 +24,16 @@ typedef struct {
   long long iteration, iterations;
 } ntk_progress;
 
+/** A line for people from a group's root: these bytes followed by the text. */
+typedef struct {
+  int level; /* ntk_log_level */
+  int text_bytes;
+} ntk_note;
+
 /** How an attempt ended. Sent as these bytes followed by the text. */
 typedef struct {
   int code; /* ntk_code */
-  int has_file;
+  int has_file, has_checkpoint;
   double seconds;
   long long file_bytes, text_bytes;
   char hash[33]; /* of the run file */

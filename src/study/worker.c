@@ -26,24 +26,34 @@ static void report_progress(void *context, long long iteration, long long iterat
   ntk_error_free(&err); /* a lost progress report changes nothing */
 }
 
-static ntk_error *send_outcome(const ntk_comm *world, const ntk_outcome *outcome, const char *text) {
-  size_t bytes = sizeof *outcome + (size_t)outcome->text_bytes;
+/* Head and text in one message to the master. */
+static ntk_error *send_with_text(const ntk_comm *world, int tag, const void *head, size_t size, const char *text, size_t length) {
   char *message = NULL;
-  NTK_TRY(ntk_alloc(bytes, 1, &message));
-  memcpy(message, outcome, sizeof *outcome);
-  if (outcome->text_bytes) memcpy(message + sizeof *outcome, text, (size_t)outcome->text_bytes);
-  ntk_error *err = ntk_mpi(MPI_Send(message, (int)bytes, MPI_BYTE, 0, NTK_TAG_OUTCOME, world->mpi), "MPI_Send");
+  NTK_TRY(ntk_alloc(size + length, 1, &message));
+  memcpy(message, head, size);
+  if (length) memcpy(message + size, text, length);
+  ntk_error *err = ntk_mpi(MPI_Send(message, (int)(size + length), MPI_BYTE, 0, tag, world->mpi), "MPI_Send");
   free(message);
   return err;
 }
 
+/* What a run has to say to people goes through the master, which has the terminal. */
+static void send_note(void *context, ntk_log_level level, const char *text) {
+  const connection *c = context;
+  const ntk_note note = {(int)level, (int)strlen(text)};
+  ntk_error *err = send_with_text(c->world, NTK_TAG_NOTE, &note, sizeof note, text, strlen(text));
+  ntk_error_free(&err);
+}
+
 static ntk_error *work(const ntk_comm *world, const ntk_comm *group, const ntk_site *site, const ntk_order *order) {
   connection c = {world, false};
-  ntk_calls calls = {asked_to_stop, report_progress, &c};
+  const ntk_calls calls = {asked_to_stop, report_progress, &c};
+  const ntk_log log = {.level = NTK_LOG_INFO, .rank = -1, .sink = send_note, .context = &c};
+  const ntk_site here = {site->study, site->root, group->rank == 0 ? &log : NULL};
   ntk_outcome outcome;
   char *text = NULL;
-  NTK_TRY(ntk_task_execute(group, site, order, &calls, &outcome, &text));
-  ntk_error *err = group->rank == 0 ? send_outcome(world, &outcome, text) : NULL;
+  NTK_TRY(ntk_task_execute(group, &here, order, &calls, &outcome, &text));
+  ntk_error *err = group->rank == 0 ? send_with_text(world, NTK_TAG_OUTCOME, &outcome, sizeof outcome, text, (size_t)outcome.text_bytes) : NULL;
   free(text);
   return err;
 }

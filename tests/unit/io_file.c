@@ -48,7 +48,6 @@ static void failing_rename_leaves_no_part(void **state) {
   FAILS(ntk_file_write(target, "x", 1), NTK_E_IO, "is-a-folder");
   assert_false(ntk_file_exists(in_folder("is-a-folder.part")));
   FAILS(ntk_file_write(in_folder("no/such/folder"), "x", 1), NTK_E_IO, "No such file");
-  FAILS(ntk_file_publish(in_folder("missing"), in_folder("b")), NTK_E_IO, "missing");
 }
 
 static void full_disk_leaves_the_old_file(void **state) {
