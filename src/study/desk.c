@@ -1,5 +1,6 @@
 #include "study/desk.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,7 +61,7 @@ static ntk_error *keep_file(const ntk_folder *folder, const char *name, const ch
     *changed = old != NULL;
     err = ntk_path(&own, "%s/log/%s-%d", folder->root, name, folder->shard);
     if (!err) err = ntk_file_write(own, text, length);
-    if (!err) err = ntk_file_publish(own, path);
+    if (!err && rename(own, path)) err = ntk_fail_errno(errno, "cannot rename %s to %s", own, path);
   }
   free(old);
   free(own);

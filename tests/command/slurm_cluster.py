@@ -213,6 +213,12 @@ class Cluster:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.job(number)}\n{self.logs()}") from None
 
+    def assert_finished(self, number):
+        """The job ends with exit status 0."""
+        told = self.wait_for(number, "COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL")
+        log = pathlib.Path(told["StdOut"])
+        assert told["ExitCode"] == "0:0", f"{told}\n{log.read_text() if log.exists() else ''}\n{self.logs()}"
+
 
 @pytest.fixture(scope="session")
 def cluster():

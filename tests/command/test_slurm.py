@@ -128,7 +128,7 @@ def test_mpirun_of_a_batch_job_spans_nodes(cluster, folder, undisturbed):
     out = folder / "nodes"
     options = (f"--nodes={len(cluster.nodes)}", "--ntasks-per-node=1", "--exclusive=user", f"--output={folder}/nodes.log")
     job = cluster.submit("many-nodes.sbatch", "study.yaml", "-o", out, options=options, cwd=folder)
-    assert cluster.wait_for(job, "COMPLETED", "FAILED")["ExitCode"] == "0:0", (folder / "nodes.log").read_text()
+    cluster.assert_finished(job)
     assert f"on {len(cluster.nodes)} worker" in (folder / "nodes.log").read_text()
     assert_same(out, undisturbed)
 
@@ -152,7 +152,7 @@ def test_after_a_cancelled_job_the_same_command_goes_on(cluster, folder, undistu
     wait_until(lambda: not status(out)["jobs"], 30, "the job's end")
     assert status(out)["done"] < RUNS
     again = cluster.submit("one-node.sbatch", "study.yaml", "-o", out, options=(*TWO_WORKERS, f"--output={folder}/cancelled.log"), cwd=folder)
-    assert cluster.wait_for(again, "COMPLETED", "FAILED")["ExitCode"] == "0:0"
+    cluster.assert_finished(again)
     assert events(out, "done") == RUNS and cluster.job(job)["Restarts"] == "0"
     assert_same(out, undisturbed)
 
@@ -165,7 +165,7 @@ def test_a_preempted_job_makes_way_and_comes_back(cluster, folder, undisturbed):
     hold(out)
     cluster.run("srun", "--partition=urgent", f"--nodelist={node}", "-N1", "-n8", "true")
     cluster.hasten(job)
-    assert cluster.wait_for(job, "COMPLETED", "FAILED")["ExitCode"] == "0:0"
+    cluster.assert_finished(job)
     assert "stopped, all saved" in (folder / "preempted.log").read_text() and events(out, "done") == RUNS
     assert_same(out, undisturbed)
 
@@ -184,7 +184,7 @@ def test_jobs_follow_each_other_until_all_is_done(cluster, folder, undisturbed):
     wait_until(lambda: "asked to stop" in (folder / "chain.log").read_text(), 30, "the warning")
     release(out)
     assert cluster.wait_for(job, "FAILED")["ExitCode"] == "75:0"
-    assert cluster.wait_for(follower, "COMPLETED", "FAILED")["ExitCode"] == "0:0"
+    cluster.assert_finished(follower)
     wait_until(lambda: not cluster.run(*waiting).stdout.strip(), 30, "the end of the chain")
     assert_same(out, undisturbed)
 
@@ -198,7 +198,7 @@ def test_a_study_outlives_its_slurmd(cluster, folder, undisturbed):
     cluster.stop_node(node)
     release(out)
     cluster.start_node(node)
-    assert cluster.wait_for(job, "COMPLETED", "FAILED")["ExitCode"] == "0:0"
+    cluster.assert_finished(job)
     assert events(out, "done") == RUNS
     assert_same(out, undisturbed)
 
@@ -209,6 +209,6 @@ def test_the_time_limit_saves_requeues_and_finishes(cluster, near_its_limit, fol
     release(out)
     cluster.hasten(near_its_limit)
     assert "stopped, all saved" in log.read_text()
-    assert cluster.wait_for(near_its_limit, "COMPLETED", "FAILED")["ExitCode"] == "0:0"
+    cluster.assert_finished(near_its_limit)
     assert events(out, "done") == RUNS and events(out, "stopped") >= 1
     assert_same(out, undisturbed)
