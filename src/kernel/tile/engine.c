@@ -27,6 +27,7 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .add = NTK_TILE(ntk_reduce_add),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .features = NTK_TILE(ntk_series_features),
+    .gaussian = &NTK_TILE(ntk_gaussian),
     .chain = &NTK_TILE(ntk_chain),
     .image = &NTK_TILE(ntk_image),
 };

@@ -140,8 +140,9 @@ typedef struct {
   void (*add)(size_t groups, double factor, const double *a, double *sum); /* sum += factor a */
   double (*reduce)(const ntk_reduction *reduction);
   size_t (*features)(const ntk_hermite *h, size_t count, double enough, double *gamma);
-  const struct ntk_chain_engine *chain; /* tile/chain.h */
-  const struct ntk_image_engine *image; /* tile/image.h */
+  const struct ntk_chain_engine *chain;       /* tile/chain.h */
+  const struct ntk_gaussian_engine *gaussian; /* tile/gaussian.h */
+  const struct ntk_image_engine *image;       /* tile/image.h */
 } ntk_engine;
 
 /** Name of a symbol of this instruction set's build. */
