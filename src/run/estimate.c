@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "gan/discriminator.h"
 #include "gan/flow.h"
 #include "gan/loss.h"
 #include "gram/gram.h"
@@ -10,6 +11,7 @@
 #include "run/records.h"
 #include "run/run.h"
 #include "run/schedule.h"
+#include "run/theory.h"
 
 /* Nominal rates of one core; a plan is right within a small factor, order and ETA are refined while running. */
 static const double entry_seconds = 4e-9;     /* one kernel entry of cost 1 (src/kernel) */
@@ -38,6 +40,7 @@ static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
   ntk_kernel_free(&kernel);
   NTK_TRY(ntk_flow_estimate(settings, z->n, &z->flow));
   ntk_loss loss;
+  NTK_TRY(ntk_discriminator_check(discriminator));
   NTK_TRY(ntk_loss_create(discriminator, &loss));
   z->products = loss.entry->products;
   return ntk_run_fields_estimate(settings, z->n, z->m, z->d, &z->fields);
@@ -74,6 +77,7 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   for (size_t i = 0; i < ntk_value_count(metrics); i++)
     record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8) ? n * m * sinkhorn_seconds
                                                                                    : total * total * z.value_cost * entry_seconds;
+  record += ntk_theory_trainings(settings) * step + (ntk_value_count(ntk_value_find(settings, "record.theory")) ? step : 0);
   double fields = z.fields.points * total * z.gradient_cost * entry_seconds;
   fields += z.fields.trainings * (alone_seconds + (m + 1) * ((m + 1) * (z.value_cost * entry_seconds + z.products * product_seconds)));
   out->seconds = z.iterations * step + fields + z.records * record + z.spectra * pow(total, 3) * eigen_seconds;

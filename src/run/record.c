@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "run/fields.h"
 #include "run/state.h"
+#include "run/theory.h"
 #include "spectrum/spectrum.h"
 
 /* Numbers of one metric into `row` (root only), NaN where it is not due. */
@@ -36,6 +37,9 @@ static ntk_error *record_numbers(ntk_run_state *s) {
     NTK_TRY(record_metric(s, s->metrics[i], root ? row + column : NULL));
     column += ntk_metric_count(s->metrics[i]);
   }
+  double theory[NTK_MAX_SERIES];
+  NTK_TRY(ntk_theory_record(s, theory));
+  if (root) memcpy(row + column, theory, (r->series - column) * sizeof *row);
   r->count++;
   return NULL;
 }

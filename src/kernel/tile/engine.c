@@ -28,6 +28,8 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .features = NTK_TILE(ntk_series_features),
     .gaussian = &NTK_TILE(ntk_gaussian),
+    .feature_row = NTK_TILE(ntk_feature_row),
+    .feature_lanes = NTK_TILE(ntk_feature_lanes),
     .chain = &NTK_TILE(ntk_chain),
     .image = &NTK_TILE(ntk_image),
 };
