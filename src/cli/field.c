@@ -18,6 +18,8 @@ static const ntk_key discriminator_keys[] = {
     {"normalization", NTK_T_WORD, 0, 0, 0, "measure|peer", NULL, NULL, "measure", NULL, "masses in the loss"},
     {"momentum", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1, NULL, NULL, NULL, "null", NULL, "momentum of the heavy ball"},
     {"ridge", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "0.0", NULL, "weight decay"},
+    {"f0", NTK_T_NAMED, 0, 0, 0, NULL, "starts", NULL, "zero", NULL, "discriminator before training"},
+    {"seed", NTK_T_INTEGER, 0, 0, 9007199254740992.0, NULL, NULL, NULL, "0", NULL, "of the random network f0"},
     NTK_KEYS_END};
 
 /* The options as a checked `discriminator` section, but for the time. */
@@ -148,7 +150,8 @@ static ntk_error *compute(ntk_cli *cli, field_job *job, double *seconds) {
     ntk_discriminator *d = NULL;
     job->time[t] = ntk_value_number(time);
     ntk_error *err = ntk_value_replace(job->arena, job->section, "time", time, &checked);
-    if (!err) err = ntk_discriminator_create(cli->world, checked, job->d, (size_t)BUDGET_GIB << 30, &d);
+    ntk_rng rng = {err ? 0 : (uint64_t)ntk_get_integer(checked, "seed"), 0, NTK_STREAM_INITIAL};
+    if (!err) err = ntk_discriminator_create(cli->world, checked, job->d, rng, (size_t)BUDGET_GIB << 30, &d);
     err = ntk_agree(cli->world, err);
     if (!err) err = evaluate(d, job, t);
     ntk_discriminator_free(&d);
@@ -261,6 +264,8 @@ static const ntk_option options[] = {
     {"tolerance", 0, "TOL", "relative tolerance of iterative solvers (default 1e-12)"},
     {"momentum", 0, "P", "heavy ball: dw/dt = v, dv/dt = g(K w) + (P - 1) v (default: none, dw/dt = g(K w))"},
     {"ridge", 0, "R", "weight decay: dw/dt = g(K w) - R w (default 0)"},
+    {"f0", 0, "START", "zero (default) or '{network: {width: 1024}}': what f is before training"},
+    {"seed", 0, "N", "of the random network f0 (default 0)"},
     {"output", 'o', "OUT.h5", "file to write"},
     {NULL, 0, NULL, NULL}};
 

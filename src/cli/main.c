@@ -73,7 +73,8 @@ static int run_command(const ntk_command *command, int argc, char **argv) {
     err = ntk_launch_check_single(0);
     if (!err && !inside && command->before) err = command->before(&cli);
     if (!err && !inside && cli.ranks > 1)
-      err = ntk_launch(argv, cli.ranks + (command->use == NTK_MASTERED ? 1 : 0), command->use == NTK_MASTERED, &cli.log, &status);
+      err = ntk_launch(argv, cli.ranks + (command->use == NTK_MASTERED ? 1 : 0), command->use == NTK_MASTERED,
+                       command->use == NTK_MASTERED || command->saves, &cli.log, &status);
     else if (!err)
       status = run_parallel(command, &cli);
   }

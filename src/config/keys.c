@@ -20,7 +20,14 @@ static const ntk_key discriminator_keys[] = {
     {"momentum", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1, NULL, NULL, NULL, "null", NULL,
      "p of the heavy ball: dw/dt = v, dv/dt = g(K w) + (p - 1) v; null: dw/dt = g(K w)"},
     {"ridge", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "0.0", NULL, "weight decay: dw/dt = g(K w) - ridge w, the loss plus ridge/2 |f|^2"},
-    {"f0", NTK_T_WORD, 0, 0, 0, "zero", NULL, NULL, "zero", NULL, "discriminator before training"},
+    {"f0", NTK_T_NAMED, 0, 0, 0, NULL, "starts", NULL, "zero", NULL, "discriminator before training: zero or {network: {width: N}}"},
+    {"carry_over", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "false", NULL,
+     "false: each generator step trains from f0; true: from where the last step ended, weights stay on the points where they were trained"},
+    {"n_critic", NTK_T_INTEGER, 0, 1, 1e9, NULL, NULL, NULL, "1", NULL, "trainings for `time` at each generator step, each on a batch of its own"},
+    {"batch", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "points",
+     "fake points, and as many real ones, drawn anew for each training (null: all)"},
+    {"centers", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "points",
+     "with carry_over, so many old points keep their weights; the oldest are projected on the points of now (null: all)"},
     NTK_KEYS_END,
 };
 

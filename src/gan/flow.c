@@ -23,6 +23,10 @@ static ntk_error *choose(const ntk_value *settings, ntk_flow *flow) {
   if (flow->integrator->is_continuous && (flow->optimizer->is_coordinatewise || flow->optimizer->arrays(flow->optimizer_keys)))
     return ntk_fail(NTK_E_CONFIG, "train.optimizer: momentum and adam are made of euler's steps, integrator %s follows the flow itself",
                     flow->integrator->choice.name);
+  const ntk_value *d = ntk_value_get(settings, "discriminator");
+  if (flow->integrator->is_continuous && (ntk_get_bool(d, "carry_over") || ntk_has(d, "batch")))
+    return ntk_fail(NTK_E_CONFIG, "train.integrator: carry_over and batch are made of euler's steps, integrator %s trains at each of its stages anew",
+                    flow->integrator->choice.name);
   if (flow->optimizer->is_coordinatewise && strcmp(ntk_choice_name(ntk_value_get(settings, "generator")), "particles"))
     return ntk_fail(NTK_E_CONFIG, "train.optimizer: %s acts on the coordinates of free points, it needs generator particles",
                     flow->optimizer->choice.name);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "gan/discriminator.h"
 #include "gan/flow.h"
 #include "gan/loss.h"
 #include "gram/gram.h"
@@ -39,6 +40,7 @@ static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
   ntk_kernel_free(&kernel);
   NTK_TRY(ntk_flow_estimate(settings, z->n, &z->flow));
   ntk_loss loss;
+  NTK_TRY(ntk_discriminator_check(discriminator));
   NTK_TRY(ntk_loss_create(discriminator, &loss));
   z->products = loss.entry->products;
   return ntk_run_fields_estimate(settings, z->n, z->m, z->d, &z->fields);

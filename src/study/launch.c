@@ -104,7 +104,7 @@ int ntk_launch_exit(int status) {
 
 typedef struct {
   int link;
-  bool restarted, supervise;
+  bool restarted, supervise, saves;
   int workers;
 } job;
 
@@ -226,7 +226,7 @@ static ntk_error *attend(const job *j, pid_t child, int *wait_status) {
     if (ended < 0 && errno != EINTR) return ntk_fail_errno(errno, "waiting for mpirun");
     int count = ntk_stop_count();
     if (count > passed && passed == 0) {
-      kill(child, j->supervise ? SIGUSR1 : SIGTERM);
+      kill(child, j->saves ? SIGUSR1 : SIGTERM);
       first = ntk_clock();
     } else if (count > passed && ntk_clock() - first > second_signal_seconds) {
       kill(child, SIGTERM);
@@ -274,8 +274,9 @@ static ntk_error *supervise(job *j, char *const *argv, int ranks, const ntk_log 
   }
 }
 
-ntk_error *ntk_launch(char *const *argv, int ranks, bool supervised, const ntk_log *log, int *status) {
-  job j = {.link = memfd_create(LINK_NAME, MFD_CLOEXEC), .supervise = supervised, .workers = supervised && ranks > 1 ? ranks - 1 : ranks};
+ntk_error *ntk_launch(char *const *argv, int ranks, bool supervised, bool saves, const ntk_log *log, int *status) {
+  job j = {
+      .link = memfd_create(LINK_NAME, MFD_CLOEXEC), .supervise = supervised, .saves = saves, .workers = supervised && ranks > 1 ? ranks - 1 : ranks};
   ntk_stop stop = {.taken = 0};
   if (j.link < 0) return ntk_fail_errno(errno, "cannot make the supervisor's file");
   ntk_error *err = ntk_stop_begin(&stop);

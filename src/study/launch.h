@@ -19,8 +19,9 @@ void ntk_launch_prepare(void);
 
 /** Runs `mpirun -n ranks <this program> argv[1..]` and waits; signals SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU are passed on.
  *  Uses what root and oversubscription need, one BLAS thread a rank, explicit binding. With `supervise`, a job that died from a rank's death
- *  (signal, out of memory) is started again, up to a bound, with a line in the log. *status = exit status for main. */
-NTK_CHECKED ntk_error *ntk_launch(char *const *argv, int ranks, bool supervise, const ntk_log *log, int *status);
+ *  (signal, out of memory) is started again, up to a bound, with a line in the log. `saves`: the job is asked to stop, with its state saved, before it
+ *  is made to. *status = exit status for main. */
+NTK_CHECKED ntk_error *ntk_launch(char *const *argv, int ranks, bool supervise, bool saves, const ntk_log *log, int *status);
 
 /** What a rank's process should exit with: `status`, or, when ntk_launch() started the job, 0 after rank 0 has left the status for it (so
  *  that mpirun prints no banner about a run that failed or stopped in good order). */
