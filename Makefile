@@ -229,6 +229,7 @@ help:
 	@echo 'make demo         install what is missing, build, run jobs/eight-gaussians.yaml, draw'
 	@echo 'make test         install what is missing, build, run every test; check: the fast ones'
 	@echo 'make bench        time the main operations; lint, sanitize, fuzz: static and run-time checks'
+	@echo 'make torture      kill a study at random and check that nothing is lost: MINUTES=10, or KILLS=N; SEED=N'
 	@echo 'make lib          $(BUILD)/libntkgan.a; man: $(BUILD)/ntkgan.1; dist: a release archive'
 	@echo 'make install      to PREFIX=$(PREFIX) (DESTDIR= in front); uninstall'
 	@echo 'make configure    keep settings in config.mk: make configure MPICC=mpicc HDF5_PC=hdf5'
@@ -238,6 +239,6 @@ help:
 
 always: ;
 -include $(objects:.o=.d) $(programs:=.d) $(benches:=.d) $(bench-parts:.o=.d)
-.PHONY: all lib units demo test check bench lint sanitize fuzz format install uninstall man dist configure info clean help always
+.PHONY: all lib units demo test check torture bench lint sanitize fuzz format install uninstall man dist configure info clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:
