@@ -60,6 +60,20 @@ void ntk_tile_gradients(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_
  *  w: columns x c row-major, the tile's own rows only (w[0] belongs to z_column). The gradient is that of weight column 0. */
 void ntk_tile_apply(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const double *w, double *value, double *gradient);
 
+/** What ntk_tile_apply_both() sums: a tile once for its rows as queries and once for its columns. Unwanted results are NULL. */
+typedef struct {
+  const double *right;    /* columns x c: weights of the columns */
+  const double *left;     /* rows x c: weights of the rows */
+  double *value;          /* rows x c,    value[i*c + b]           += sum_j k(x_{row+i}, z_{column+j}) right[j*c + b] */
+  double *gradient;       /* rows x d,    gradient[i*d + a]        += sum_j d k(x_{row+i}, z_{column+j})/dx_a right[j*c] */
+  double *other_value;    /* columns x c, other_value[j*c + b]     += sum_i k(x_{row+i}, z_{column+j}) left[i*c + b] */
+  double *other_gradient; /* columns x d, other_gradient[j*d + a]  += sum_i d k(x_{row+i}, z_{column+j})/dz_a left[i*c] */
+} ntk_both;
+
+/** Both directions of a tile, each pair being evaluated once: for x and z the same points a caller needs only tiles above the diagonal (and
+ *  ntk_tile_apply() for those on it). Results as those of ntk_tile_apply() for the tile and for the transposed tile, up to rounding. */
+void ntk_tile_apply_both(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const ntk_both *both);
+
 /** k(x_i, x_i) for all prepared points (n values). */
 void ntk_prepared_diagonal(const ntk_kernel *kernel, const ntk_prepared *x, double *out);
 

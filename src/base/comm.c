@@ -97,6 +97,24 @@ ntk_error *ntk_comm_gather_all(const ntk_comm *comm, double *values, const size_
   return err;
 }
 
+static ntk_error *sum(const ntk_comm *comm, size_t count, void *values, size_t size, MPI_Datatype type) {
+  enum { PIECE = 1 << 27 };
+  char *position = values;
+  while (comm->size > 1 && count > 0) {
+    int piece = count < PIECE ? (int)count : PIECE;
+    NTK_TRY(ntk_mpi(MPI_Allreduce(MPI_IN_PLACE, position, piece, type, MPI_SUM, comm->mpi), "MPI_Allreduce"));
+    position += (size_t)piece * size;
+    count -= (size_t)piece;
+  }
+  return NULL;
+}
+
+ntk_error *ntk_comm_sum_integers(const ntk_comm *comm, size_t count, int64_t *values) {
+  return sum(comm, count, values, sizeof *values, MPI_INT64_T);
+}
+
+ntk_error *ntk_comm_sum(const ntk_comm *comm, size_t count, double *values) { return sum(comm, count, values, sizeof *values, MPI_DOUBLE); }
+
 ntk_error *ntk_comm_max(const ntk_comm *comm, double *value) {
   if (comm->size == 1) return NULL;
   return ntk_mpi(MPI_Allreduce(MPI_IN_PLACE, value, 1, MPI_DOUBLE, MPI_MAX, comm->mpi), "MPI_Allreduce");

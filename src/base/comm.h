@@ -4,6 +4,7 @@
 
 #include <mpi.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -35,6 +36,11 @@ NTK_CHECKED ntk_error *ntk_comm_bcast_text(const ntk_comm *comm, char **text, in
 /** Completes a replicated array in place: rank r holds elements [start[r], start[r+1]) of `values` (start has size+1 entries),
  *  afterwards every rank holds all. Collective. */
 NTK_CHECKED ntk_error *ntk_comm_gather_all(const ntk_comm *comm, double *values, const size_t *start);
+
+/** Sums of `count` numbers over the ranks, in place, on every rank: exact for integers that do not overflow; of doubles only where at most one rank has
+ *  another number than 0, so that their order does not matter. Collective. */
+NTK_CHECKED ntk_error *ntk_comm_sum_integers(const ntk_comm *comm, size_t count, int64_t *values);
+NTK_CHECKED ntk_error *ntk_comm_sum(const ntk_comm *comm, size_t count, double *values);
 
 /** Largest value over the ranks, on every rank. Collective. */
 NTK_CHECKED ntk_error *ntk_comm_max(const ntk_comm *comm, double *value);

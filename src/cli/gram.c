@@ -1,48 +1,11 @@
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "field/field.h"
+#include "field/matrix.h"
 #include "io/h5.h"
 
-enum { COLUMNS = 256, ROWS = 64 };
-
-/* Own rows of the matrix (and gradient), rows dealt evenly in whole tiles. */
-static ntk_error *fill(const ntk_comm *world, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, double *gram,
-                       double *gradient) {
-  size_t n = ntk_prepared_count(x), m = ntk_prepared_count(z), d = ntk_kernel_dimension(kernel), ranks = (size_t)world->size;
-  size_t tiles = (n + ROWS - 1) / ROWS, *start = NULL, *scaled = NULL;
-  ntk_workspace *workspace = NULL;
-  ntk_error *err = NTK_NEW(ranks + 1, &start);
-  if (!err) err = NTK_NEW(ranks + 1, &scaled);
-  if (!err) err = ntk_workspace_create(kernel, &workspace);
-  err = ntk_agree(world, err);
-  if (err) goto out;
-  for (size_t r = 0; r <= ranks; r++) {
-    start[r] = tiles * r / ranks * ROWS < n ? tiles * r / ranks * ROWS : n;
-    scaled[r] = start[r] * m;
-  }
-  size_t end = start[world->rank + 1];
-  for (size_t i = start[world->rank]; i < end; i += ROWS)
-    for (size_t j = 0; j < m; j += COLUMNS) {
-      ntk_tile tile = {x, z, i, end - i < ROWS ? end - i : ROWS, j, m - j < COLUMNS ? m - j : COLUMNS};
-      ntk_tile_values(kernel, workspace, tile, gram + i * m + j, m);
-      if (gradient) ntk_tile_gradients(kernel, workspace, tile, gradient + (i * m + j) * d, m);
-    }
-  NTK_TRY_OUT(ntk_comm_gather_all(world, gram, scaled));
-  for (size_t r = 0; r <= ranks; r++) scaled[r] *= d;
-  if (gradient) err = ntk_comm_gather_all(world, gradient, scaled);
-out:
-  ntk_workspace_free(&workspace);
-  free(start);
-  free(scaled);
-  return err;
-}
-
 static ntk_error *write_file(const char *path, size_t n, size_t m, size_t d, const double *gram, const double *gradient) {
-  for (size_t i = 0; i < n * m; i++)
-    if (!isfinite(gram[i])) return ntk_fail(NTK_E_NONFINITE, "k(x_%zu, z_%zu) is not finite", i / m, i % m);
   ntk_h5 *file = NULL;
   NTK_TRY(ntk_h5_create(path, &file));
   ntk_h5_info values = {"/gram", 2, {n, m}, {"x_point", "z_point"}, NULL, "kernel k(x_i, z_j)"};
@@ -54,47 +17,60 @@ static ntk_error *write_file(const char *path, size_t n, size_t m, size_t d, con
   return err;
 }
 
-static ntk_error *run(ntk_cli *cli) {
-  const char *path = ntk_cli_option(cli, "output");
-  if (!path) return ntk_fail(NTK_E_USAGE, "ntkgan gram needs -o OUT.h5");
-  ntk_measure x = {0}, z = {0};
-  ntk_kernel *kernel = NULL;
+static void report(ntk_cli *cli, const char *path, size_t n, size_t m, double seconds) {
+  ntk_json j = NTK_JSON(&cli->out);
+  if (!cli->json) {
+    ntk_text_addf(&cli->out, "%zu x %zu kernel matrix in %.3g s -> %s\n", n, m, seconds, path);
+    return;
+  }
+  ntk_json_object(&j, NULL);
+  ntk_json_string(&j, "file", path);
+  ntk_json_integer(&j, "rows", (long long)n);
+  ntk_json_integer(&j, "columns", (long long)m);
+  ntk_json_number(&j, "seconds", seconds);
+  ntk_json_end_object(&j);
+  ntk_text_add(&cli->out, "\n");
+}
+
+/* The matrix of x and z (of x and x when z has no points) into the file, from rank 0, which alone holds all of it. */
+static ntk_error *make(ntk_cli *cli, const char *path, const ntk_kernel *kernel, const ntk_measure *x, const ntk_measure *z) {
   ntk_prepared *rows = NULL, *columns = NULL;
   double *gram = NULL, *gradient = NULL;
-  ntk_error *err = NULL;
-  NTK_TRY_OUT(ntk_cli_points(cli, cli->positional[0], &x));
-  NTK_TRY_OUT(ntk_cli_points(cli, cli->positional[cli->positional_count - 1], &z));
-  if (x.d != z.d) {
-    err = ntk_fail(NTK_E_INPUT, "%s has dimension %zu, %s has %zu", cli->positional[0], x.d, cli->positional[1], z.d);
-    goto out;
-  }
-  NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, x.d, &kernel)));
-  NTK_TRY_OUT(ntk_agree(cli->world, ntk_prepare(kernel, x.n, x.x, &rows)));
-  NTK_TRY_OUT(ntk_agree(cli->world, ntk_prepare(kernel, z.n, z.x, &columns)));
-  err = ntk_alloc(x.n * z.n, sizeof(double), &gram);
-  if (!err && ntk_cli_option(cli, "gradient")) err = ntk_alloc(x.n * z.n * x.d, sizeof(double), &gradient);
+  size_t n = x->n, m = z->n ? z->n : n;
+  int root = cli->world->rank == 0, with_gradients = ntk_cli_option(cli, "gradient") != NULL;
+  ntk_error *err = ntk_prepare(kernel, n, x->x, &rows);
+  if (!err && z->n) err = ntk_prepare(kernel, m, z->x, &columns);
+  if (!err && root) err = ntk_alloc(n, m * sizeof(double), &gram);
+  if (!err && root && with_gradients) err = ntk_alloc(n, m * x->d * sizeof(double), &gradient);
   NTK_TRY_OUT(ntk_agree(cli->world, err));
   double start = ntk_clock();
-  NTK_TRY_OUT(fill(cli->world, kernel, rows, columns, gram, gradient));
+  NTK_TRY_OUT(ntk_field_matrix(cli->world, kernel, rows, columns, with_gradients, gram, gradient));
   double seconds = ntk_clock() - start;
-  if (cli->world->rank == 0) err = write_file(path, x.n, z.n, x.d, gram, gradient);
-  ntk_json j = NTK_JSON(&cli->out);
-  if (cli->json) {
-    ntk_json_object(&j, NULL);
-    ntk_json_string(&j, "file", path);
-    ntk_json_integer(&j, "rows", (long long)x.n);
-    ntk_json_integer(&j, "columns", (long long)z.n);
-    ntk_json_number(&j, "seconds", seconds);
-    ntk_json_end_object(&j);
-    ntk_text_add(&cli->out, "\n");
-  } else {
-    ntk_text_addf(&cli->out, "%zu x %zu kernel matrix in %.3g s -> %s\n", x.n, z.n, seconds, path);
-  }
+  if (root) err = write_file(path, n, m, x->d, gram, gradient);
+  report(cli, path, n, m, seconds);
 out:
   free(gram);
   free(gradient);
   ntk_prepared_free(&rows);
   ntk_prepared_free(&columns);
+  return err;
+}
+
+static ntk_error *run(ntk_cli *cli) {
+  const char *path = ntk_cli_option(cli, "output");
+  if (!path) return ntk_fail(NTK_E_USAGE, "ntkgan gram needs -o OUT.h5");
+  ntk_measure x = {0}, z = {0};
+  ntk_kernel *kernel = NULL;
+  ntk_error *err = NULL;
+  NTK_TRY_OUT(ntk_cli_points(cli, cli->positional[0], &x));
+  if (cli->positional_count > 1) NTK_TRY_OUT(ntk_cli_points(cli, cli->positional[1], &z));
+  if (z.n && x.d != z.d) {
+    err = ntk_fail(NTK_E_INPUT, "%s has dimension %zu, %s has %zu", cli->positional[0], x.d, cli->positional[1], z.d);
+    goto out;
+  }
+  NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, x.d, &kernel)));
+  err = make(cli, path, kernel, &x, &z);
+out:
   ntk_kernel_free(&kernel);
   ntk_measure_free(&x);
   ntk_measure_free(&z);

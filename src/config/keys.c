@@ -20,7 +20,14 @@ static const ntk_key discriminator_keys[] = {
     {"momentum", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1, NULL, NULL, NULL, "null", NULL,
      "p of the heavy ball: dw/dt = v, dv/dt = g(K w) + (p - 1) v; null: dw/dt = g(K w)"},
     {"ridge", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "0.0", NULL, "weight decay: dw/dt = g(K w) - ridge w, the loss plus ridge/2 |f|^2"},
-    {"f0", NTK_T_WORD, 0, 0, 0, "zero", NULL, NULL, "zero", NULL, "discriminator before training"},
+    {"f0", NTK_T_NAMED, 0, 0, 0, NULL, "starts", NULL, "zero", NULL, "discriminator before training: zero or {network: {width: N}}"},
+    {"carry_over", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "false", NULL,
+     "false: each generator step trains from f0; true: from where the last step ended, weights stay on the points where they were trained"},
+    {"n_critic", NTK_T_INTEGER, 0, 1, 1e9, NULL, NULL, NULL, "1", NULL, "trainings for `time` at each generator step, each on a batch of its own"},
+    {"batch", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "points",
+     "fake points, and as many real ones, drawn anew for each training (null: all)"},
+    {"centers", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "points",
+     "with carry_over, so many old points keep their weights; the oldest are projected on the points of now (null: all)"},
     NTK_KEYS_END,
 };
 
@@ -44,12 +51,27 @@ static const ntk_key spectrum_keys[] = {
     NTK_KEYS_END,
 };
 
+static const ntk_key field_keys[] = {
+    {"name", NTK_T_STRING, NTK_KEY_NULLABLE, 0, 0, NULL, NULL, NULL, "null", NULL, "group of the run file, /fields/NAME (null: the type)"},
+    {"every", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, TWO_53, NULL, NULL, NULL, "null", "iterations",
+     "how often, from 0 on, and at the last (null: before the first step and at the last)"},
+    {"at", NTK_T_INTEGER, NTK_KEY_LIST | NTK_KEY_EITHER, 0, TWO_53, NULL, NULL, NULL, NULL, "iterations",
+     "instead of every: at these (0 = before the first step) and at the last"},
+    {"gradient", NTK_T_WORD, 0, 0, 0, "full|axes|none", NULL, NULL, "full", NULL, "all coordinates of grad f, its parts along the axes, or nothing"},
+    {"alone", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "false", NULL,
+     "at each point x the discriminator is trained with x as the only generated point: what a lone particle meets there; recorded once"},
+    NTK_KEYS_END,
+};
+
 static const ntk_key record_keys[] = {
     {"every", NTK_T_INTEGER, 0, 1, TWO_53, NULL, NULL, NULL, "100", "iterations", "how often, from 0 on; the last is always recorded"},
     {"at", NTK_T_INTEGER, NTK_KEY_LIST | NTK_KEY_EITHER, 0, TWO_53, NULL, NULL, NULL, NULL, "iterations",
      "instead of every: at these (0 = before the first step) and at the last"},
     {"trajectory", NTK_T_BOOL, 0, 0, 0, NULL, NULL, NULL, "true", NULL, "positions of the generated points"},
     {"metrics", NTK_T_NAMED, NTK_KEY_LIST, 0, 0, NULL, "metrics", NULL, "[]", NULL, "metrics, each a name or {NAME: {parameter: value}}"},
+    {"theory", NTK_T_WORD, NTK_KEY_LIST, 0, 0, "discriminator_loss|dissipation|rates", NULL, NULL, "[]", NULL,
+     "at each record: L; rate of C with f held fixed (-E|grad(c o f)|^2 for particles); true dC/ds, dL/ds (4 trainings, differences of order 4)"},
+    {"fields", NTK_T_TYPED, NTK_KEY_LIST, 0, 0, NULL, "lattices", field_keys, "[]", NULL, "f, c(f) and grad f on lines, grids and slices"},
     {"spectrum", NTK_T_SECTION, NTK_KEY_NULLABLE, 0, 0, NULL, NULL, spectrum_keys, "null", NULL,
      "spectrum of the Gram matrix on fake and real points"},
     NTK_KEYS_END,

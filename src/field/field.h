@@ -16,7 +16,8 @@ NTK_CHECKED ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *ker
                                      const double *w, double *value, double *gradient);
 
 /** A symmetric positive semi-definite operator y = D^1/2 K D^1/2 x on R^n, K = k(Z, Z), D = diag(mass) (all ones when mass is NULL).
- *  K's own rows are stored where `budget` bytes a rank allow it, else recomputed at every product; the bits are the same either way. */
+ *  Tiles of K's upper triangle are dealt to the ranks, each evaluated once for both halves, and stored where `budget` bytes a rank allow it, else
+ *  recomputed at every product; the bits are the same either way. |k_ij| <= (k_ii k_jj)^1/2 is relied upon within a factor 4. */
 typedef struct ntk_operator ntk_operator;
 NTK_CHECKED ntk_error *ntk_operator_create(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *z, const double *mass, size_t budget,
                                            ntk_operator **out);

@@ -23,6 +23,10 @@ static ntk_error *choose(const ntk_value *settings, ntk_flow *flow) {
   if (flow->integrator->is_continuous && (flow->optimizer->is_coordinatewise || flow->optimizer->arrays(flow->optimizer_keys)))
     return ntk_fail(NTK_E_CONFIG, "train.optimizer: momentum and adam are made of euler's steps, integrator %s follows the flow itself",
                     flow->integrator->choice.name);
+  const ntk_value *d = ntk_value_get(settings, "discriminator");
+  if (flow->integrator->is_continuous && (ntk_get_bool(d, "carry_over") || ntk_has(d, "batch")))
+    return ntk_fail(NTK_E_CONFIG, "train.integrator: carry_over and batch are made of euler's steps, integrator %s trains at each of its stages anew",
+                    flow->integrator->choice.name);
   if (flow->optimizer->is_coordinatewise && strcmp(ntk_choice_name(ntk_value_get(settings, "generator")), "particles"))
     return ntk_fail(NTK_E_CONFIG, "train.optimizer: %s acts on the coordinates of free points, it needs generator particles",
                     flow->optimizer->choice.name);
@@ -83,6 +87,13 @@ ntk_error *ntk_flow_motion_here(ntk_flow_job *job, double *out) {
   NTK_TRY(ntk_discriminator_train(job->discriminator, job->fake, job->real));
   NTK_TRY(ntk_discriminator_objective(job->discriminator, flow->n, job->fake->x, flow->objective, flow->force));
   return ntk_flow_motion(job, flow->force, out);
+}
+
+ntk_error *ntk_flow_velocity(ntk_flow *flow, const ntk_measure *fake, const double *gradient, double *velocity) {
+  double scale = -ntk_generator_unit(flow->generator, flow->n);
+  for (size_t i = 0; i < flow->n; i++)
+    for (size_t a = 0; a < flow->d; a++) flow->force[i * flow->d + a] = scale * fake->mass[i] * gradient[i * flow->d + a];
+  return ntk_generator_move(flow->generator, flow->n, flow->d, flow->force, velocity);
 }
 
 static double step_at(const ntk_flow *flow, long long iteration) {

@@ -21,6 +21,11 @@ void ntk_flow_free(ntk_flow **flow);
 NTK_CHECKED ntk_error *ntk_flow_step(ntk_flow *flow, long long iteration, ntk_discriminator *d, const ntk_measure *real, const double *gradient,
                                      ntk_measure *fake);
 
+/** velocity (n x d) = dx/ds of the plain flow at the fake points, s the theory's time: -grad(c o f)(x_i) for particles, -sum_j k_g(z_i, z_j) mass_j
+ *  grad(c o f)(x_j) with a generator's kernel. For kernels s is the flow's own time, for particles it is that divided by n (and n mass_i stands before the
+ *  gradient, 1 for equal masses). Collective. */
+NTK_CHECKED ntk_error *ntk_flow_velocity(ntk_flow *flow, const ntk_measure *fake, const double *gradient, double *velocity);
+
 /** Flow time after `iterations` steps (sum of step sizes). */
 double ntk_flow_time(ntk_flow *flow, long long iterations);
 

@@ -114,6 +114,8 @@ ntk_error *ntk_generator_move(const ntk_generator *generator, size_t n, size_t d
   return ntk_error_prefix(generator->entry->move(generator, n, d, force, motion), "generator");
 }
 
+double ntk_generator_unit(const ntk_generator *generator, size_t n) { return generator->kernel ? 1 : (double)n; }
+
 ntk_error *ntk_generator_cost(const ntk_value *entry, size_t n, double *cost) {
   *cost = 0;
   if (strcmp(ntk_choice_name(entry), "kernel")) return NULL;

@@ -16,6 +16,9 @@ void ntk_generator_free(ntk_generator **generator);
 /** motion (n x d) = k_g(Z, Z) force. Collective. */
 NTK_CHECKED ntk_error *ntk_generator_move(const ntk_generator *generator, size_t n, size_t d, const double *force, double *motion);
 
+/** Flow time that is one unit of the theory's time: n for particles, whose gradient flow moves x_i by -grad(c o f)(x_i); 1 for kernels. */
+double ntk_generator_unit(const ntk_generator *generator, size_t n);
+
 /** Cost of an entry of k_g (ntk_kernel_cost), 0 without a kernel; fails where ntk_generator_create would. */
 NTK_CHECKED ntk_error *ntk_generator_cost(const ntk_value *entry, size_t n, double *cost);
 

@@ -26,7 +26,7 @@ typedef struct {
   ntk_lead *lead;
   size_t n, length; /* of the state: w, or (w, dw/dt) with momentum */
   double *state;
-  double *w, *f; /* f = K w for the last w asked for */
+  double *w, *f; /* f = K w for the last w asked for: without what f starts from */
   bool known;
   double *product;
   double *tolerance; /* absolute, of each component */
@@ -69,8 +69,13 @@ static int know(weights *ode, const double *w) {
   return failed;
 }
 
+static ntk_jet term_at(const weights *ode, double t, size_t j) {
+  const ntk_training *training = ode->training;
+  double decay = training->ridge > 0 ? exp(-training->ridge * t) : 1;
+  return ntk_loss_term(ode->loss, j < training->fakes, ode->f[j] + ntk_training_start(training, decay, j));
+}
+
 static int right_side(sunrealtype t, N_Vector y, N_Vector slope, void *context) {
-  (void)t;
   weights *ode = context;
   const ntk_training *training = ode->training;
   const double *w = N_VGetArrayPointer(y), *v = w + ode->n;
@@ -79,7 +84,7 @@ static int right_side(sunrealtype t, N_Vector y, N_Vector slope, void *context) 
   if (failed) return failed;
   double *g = training->heavy ? dv : dw;
   for (size_t j = 0; j < ode->n; j++) {
-    g[j] = -training->mass[j] * ntk_loss_term(ode->loss, j < training->fakes, ode->f[j]).slope - training->ridge * w[j];
+    g[j] = -training->mass[j] * term_at(ode, t, j).slope - training->ridge * w[j];
     if (!isfinite(g[j])) return 1;
   }
   for (size_t j = 0; training->heavy && j < ode->n; j++) {
@@ -95,7 +100,7 @@ static int jacobian_setup(sunrealtype t, N_Vector y, N_Vector slope, void *conte
 }
 
 static int jacobian_times(N_Vector direction, N_Vector result, sunrealtype t, N_Vector y, N_Vector slope, void *context, N_Vector spare) {
-  (void)t, (void)slope, (void)spare;
+  (void)slope, (void)spare;
   weights *ode = context;
   const ntk_training *training = ode->training;
   const double *w = N_VGetArrayPointer(y), *u = N_VGetArrayPointer(direction), *du = u + ode->n;
@@ -104,7 +109,7 @@ static int jacobian_times(N_Vector direction, N_Vector result, sunrealtype t, N_
   if (!failed) failed = multiply(ode, u, ode->product);
   if (failed) return failed;
   for (size_t j = 0; j < ode->n; j++) {
-    double curvature = ntk_loss_term(ode->loss, j < training->fakes, ode->f[j]).curvature;
+    double curvature = term_at(ode, t, j).curvature;
     g[j] = -training->mass[j] * (curvature > 0 || curvature < 0 ? curvature * ode->product[j] : 0) - training->ridge * u[j];
     if (!isfinite(g[j])) return 1;
   }
@@ -122,7 +127,8 @@ static ntk_error *set_tolerances(weights *ode, double relative) {
   for (size_t j = 0; j < ode->n; j++) ode->w[j] = 1;
   NTK_TRY(ntk_lead_multiply(ode->lead, ode->w, ode->f));
   for (size_t j = 0; j < ode->n; j++) {
-    largest = fmax(largest, training->mass[j] * fabs(ntk_loss_term(ode->loss, j < training->fakes, 0).slope));
+    double start = ntk_training_start(training, 1, j);
+    largest = fmax(largest, training->mass[j] * fabs(ntk_loss_term(ode->loss, j < training->fakes, start).slope));
     fastest = fmax(fastest, training->mass[j] * fabs(ode->f[j]));
   }
   ode->scale = fastest > 0 ? fmin(training->time, 1 / fastest) : training->time;

@@ -14,28 +14,27 @@ size_t ntk_chain_length(const ntk_program *program) {
   return program->count - 1;
 }
 
-/* tan and 2^(1/4) cos of half the angle phi with tan(phi) = a/b in front of activation `op`, a = sqrt(weight) times the root of the variance behind the
- * activation before; a point without any variance counts as orthogonal to the others. */
-static void fill_angles(const ntk_op *before, const ntk_op *op, const ntk_prepared *points, double *tangent, double *cosine) {
+enum { TANGENT, COSINE, HEIGHT };
+
+static double *angle_array(const ntk_prepared *points, size_t layer, size_t field) {
+  return points->angles + ((layer - 2) * NTK_CHAIN_ANGLES + field) * points->stride;
+}
+
+/* The tables of activation `layer`, a = sqrt(weight) times the root of the variance behind the activation before. */
+static void fill_angles(const ntk_op *before, const ntk_op *op, size_t layer, ntk_prepared *points) {
   const double *middle = ntk_variance_array(points, before->middle, NTK_V_ROOT), *root = ntk_variance_array(points, op->before, NTK_V_ROOT);
   const double weight = sqrt(before->dense.weight), bias = sqrt(before->dense.bias), scale = sqrt(sqrt(2));
   for (size_t i = 0; i < points->count; i++) {
-    double sum = root[i] + bias;
-    tangent[i] = sum > 0 ? weight * middle[i] / sum : 0;
-    cosine[i] = sum > 0 ? scale * sqrt(0.5 * sum / root[i]) : scale;
+    double sum = root[i] + bias, cosine = sum > 0 ? scale * sqrt(0.5 * sum / root[i]) : scale;
+    angle_array(points, layer, TANGENT)[i] = sum > 0 ? weight * middle[i] / sum : 0;
+    angle_array(points, layer, COSINE)[i] = cosine;
+    angle_array(points, layer, HEIGHT)[i] = sum > 0 ? cosine / sum : 0;
   }
 }
 
 void ntk_chain_prepare(const ntk_kernel *kernel, ntk_prepared *points) {
-  for (size_t i = 2; i <= kernel->chain; i++) {
-    const ntk_op *ops = kernel->program.ops;
-    double *at = points->angles + (i - 2) * 2 * points->stride;
-    fill_angles(&ops[i - 1], &ops[i], points, at, at + points->stride);
-  }
-}
-
-static const double *angle_array(const ntk_prepared *points, size_t layer, size_t field) {
-  return points->angles + ((layer - 2) * 2 + field) * points->stride;
+  const ntk_op *ops = kernel->program.ops;
+  for (size_t i = 2; i <= kernel->chain; i++) fill_angles(&ops[i - 1], &ops[i], i, points);
 }
 
 /* Whether r < 0 is possible behind the activation: a b = g - pi f > 0. */
@@ -44,26 +43,45 @@ static bool may_turn(const ntk_op *op) {
   return op->constants[1] - pi * op->constants[0] > 1e-12 * op->constants[1];
 }
 
+static ntk_chain_row row_tables(const ntk_kernel *kernel, const ntk_prepared *points, size_t layer, size_t i) {
+  const ntk_op *op = &kernel->program.ops[layer];
+  ntk_chain_row row = {.root = ntk_variance_array(points, op->before, NTK_V_ROOT)[i],
+                       .inverse = ntk_variance_array(points, op->before, NTK_V_INVERSE)[i]};
+  if (layer == 1) return row;
+  row.tangent = angle_array(points, layer, TANGENT)[i];
+  row.cosine = angle_array(points, layer, COSINE)[i];
+  row.height = 2 * sqrt(op[-1].dense.bias) * ntk_variance_array(points, op->before, NTK_V_TANGENT)[i] * angle_array(points, layer, HEIGHT)[i];
+  return row;
+}
+
+static ntk_chain_columns column_tables(const ntk_kernel *kernel, const ntk_prepared *points, size_t layer, size_t j) {
+  const ntk_op *op = &kernel->program.ops[layer];
+  ntk_chain_columns columns = {.root = ntk_variance_array(points, op->before, NTK_V_ROOT) + j,
+                               .inverse = ntk_variance_array(points, op->before, NTK_V_INVERSE) + j};
+  if (layer == 1) return columns;
+  columns.tangent = angle_array(points, layer, TANGENT) + j;
+  columns.cosine = angle_array(points, layer, COSINE) + j;
+  columns.height = angle_array(points, layer, HEIGHT) + j;
+  return columns;
+}
+
 static ntk_chain_pass layer_pass(const ntk_kernel *kernel, const ntk_tile *tile, ntk_block block, size_t layer) {
   const ntk_op *op = &kernel->program.ops[layer];
-  const ntk_prepared *x = tile->x, *z = tile->z;
   const double weight = op->dense.weight;
-  size_t i = block.row, j = block.column;
-  ntk_chain_pass pass = {
-      .groups = block.groups,
-      .row = {ntk_variance_array(x, op->before, NTK_V_ROOT)[i], ntk_variance_array(x, op->before, NTK_V_INVERSE)[i], 0, 0},
-      .columns = {ntk_variance_array(z, op->before, NTK_V_ROOT) + j, ntk_variance_array(z, op->before, NTK_V_INVERSE) + j, NULL, NULL},
-      .f = weight * op->constants[0],
-      .g = weight * op->constants[1],
-      .bias = op->dense.bias,
-      .nngp = op->dense.nngp_factor / weight,
-      .constant = op->dense.constant,
-      .q_tangent = ntk_variance_array(x, op->before, NTK_V_TANGENT)[i],
-      .after_tangent = ntk_variance_array(x, op->after, NTK_V_TANGENT)[i],
-      .obtuse = layer == 1 || may_turn(&kernel->program.ops[layer - 1])};
-  if (layer > 1) {
-    pass.row.tangent = angle_array(x, layer, 0)[i], pass.row.cosine = angle_array(x, layer, 1)[i];
-    pass.columns.tangent = angle_array(z, layer, 0) + j, pass.columns.cosine = angle_array(z, layer, 1) + j;
+  ntk_chain_pass pass = {.groups = block.groups,
+                         .row = row_tables(kernel, tile->x, layer, block.row),
+                         .columns = column_tables(kernel, tile->z, layer, block.column),
+                         .f = weight * op->constants[0],
+                         .g = weight * op->constants[1],
+                         .bias = op->dense.bias,
+                         .nngp = op->dense.nngp_factor / weight,
+                         .constant = op->dense.constant,
+                         .q_tangent = ntk_variance_array(tile->x, op->before, NTK_V_TANGENT)[block.row],
+                         .after_tangent = ntk_variance_array(tile->x, op->after, NTK_V_TANGENT)[block.row],
+                         .obtuse = layer > 1 && may_turn(op - 1)};
+  if (layer < kernel->chain) {
+    pass.next_row = row_tables(kernel, tile->x, layer + 1, block.row);
+    pass.next_columns = column_tables(kernel, tile->z, layer + 1, block.column);
   }
   return pass;
 }

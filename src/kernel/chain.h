@@ -5,6 +5,9 @@
 #include "kernel/evaluate.h"
 #include "kernel/tile/chain.h"
 
+/** Arrays of ntk_prepared.angles for each activation but the first. */
+enum { NTK_CHAIN_ANGLES = 3 };
+
 /** Activations of the chain that the program is; 0 if it is none. */
 size_t ntk_chain_length(const ntk_program *program);
 

@@ -83,7 +83,7 @@ static void apply_op(const ntk_kernel *kernel, ntk_workspace *workspace, const n
   size_t index = (size_t)(op - kernel->program.ops);
   ntk_series series;
   if (tile->x->features[index]) {
-    series = ntk_features_pair(tile->x->features[index], block.row, tile->z->features[index], block.column, op->constants);
+    series = ntk_features_pair(tile->x->features[index], block.row, tile->z->features[index], block.column);
     pass.series = &series;
   }
   switch (op->kind) {

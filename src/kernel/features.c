@@ -1,6 +1,5 @@
 #include "kernel/features.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +7,11 @@
 #include "base/mem.h"
 #include "kernel/quadrature.h"
 
-/* |z| up to which a standard normal density times an orthonormal Hermite polynomial counts. */
-#define HERMITE_RANGE 13.0
-
-enum { FEWEST_TERMS = 32 };
+/* A group of lanes: their variances, octaves and positions in them. */
+typedef struct {
+  double s[NTK_LANES], position[NTK_LANES];
+  const ntk_octave *octave[NTK_LANES];
+} lane_positions;
 
 static const ntk_function *function_of(const double *constants) { return ntk_activation_at((size_t)constants[NTK_SERIES_KIND])->function; }
 
@@ -54,140 +54,93 @@ ntk_moments ntk_series_moments(const double *constants, double q) {
   return (ntk_moments){m.value_square, m.slope_square + m.bend, m.slope_square};
 }
 
-/* Work of one call of ntk_features_create. */
-typedef struct {
-  const ntk_engine *engine;
-  const double *constants;
-  const ntk_function *function;
-  double range; /* |x| up to which phi'' counts */
-  size_t most_nodes;
-  double *z, *even, *odd, *psi; /* psi: two arrays */
-  double *gamma;                /* room for NTK_SERIES_TERMS terms */
-} feature_work;
-
-enum { MOST_GAMMAS = 2 * NTK_SERIES_TERMS + 8 };
-
-/* Nodes and integrand of one point: even and odd part of phi'', with the weight and psi_n = he_n exp(-z^2/4) in mind. */
-static size_t fill_nodes(feature_work *w, double q, ntk_means *means) {
-  double step = ntk_quadrature_step(q), root = sqrt(q);
-  size_t nodes = 0;
-  bool here = NTK_NORMAL_RANGE * root <= w->range; /* these nodes do for the means as well */
-  *means = here ? (ntk_means){0, 0, 0, 0, 0, 0} : ntk_function_means(w->function, q);
-  while (nodes < w->most_nodes) {
-    double z = ((double)nodes + 0.5) * step;
-    if (z >= HERMITE_RANGE || root * z > w->range) break;
-    double right[3], left[3], normal = exp(-0.25 * z * z), weight = step * 0.39894228040143267794 * normal;
-    ntk_function_jet(w->function, root * z, right);
-    ntk_function_jet(w->function, -root * z, left);
-    if (here) ntk_means_add(right, weight * normal, means);
-    if (here) ntk_means_add(left, weight * normal, means);
-    w->z[nodes] = z;
-    w->even[nodes] = weight * (right[2] + left[2]);
-    w->odd[nodes] = weight * (right[2] - left[2]);
-    w->psi[nodes] = normal;
-    nodes++;
-  }
-  return nodes;
-}
-
-/* What one point gives beside its gammas: how many there are, and what is left of E phi''^2 behind the last. */
-typedef struct {
-  ntk_means means;
-  size_t gammas;
-  double left;
-} point_sums;
-
-/* Fills w->gamma (zeros behind the last one that matters) up to `count`. */
-static point_sums point_gammas(feature_work *w, double q, size_t count) {
-  point_sums sums;
-  size_t nodes = fill_nodes(w, q, &sums.means);
-  /* The arrays of psi follow each other without a gap. */
-  ntk_hermite h = {nodes, w->z, w->even, w->odd, w->psi};
-  double negligible = 1e-4 * w->constants[NTK_SERIES_TOLERANCE];
-  double enough = sums.means.curve_square * (1 - (negligible > 4 * DBL_EPSILON ? negligible : 4 * DBL_EPSILON)), squares = 0;
-  sums.gammas = w->engine->features(&h, count, enough, w->gamma);
-  for (size_t n = 0; n < sums.gammas; n++) squares += w->gamma[n] * w->gamma[n];
-  for (size_t n = sums.gammas; n < count; n++) w->gamma[n] = 0;
-  sums.left = sums.means.curve_square > squares ? sums.means.curve_square - squares : 0;
-  return sums;
-}
-
-static size_t chunks_of(const ntk_features *f) { return f->terms / NTK_SERIES_CHUNK; }
-
-/* Relative sizes of the rest from each chunk on. `gamma` as in the work, `squares` E phi'^2 or E phi''^2. */
-static void fill_tails(const ntk_features *f, const double *gamma, double q, const point_sums *sums, double *slope_tail, double *curve_tail) {
-  double slope_rest = sums->left * q / (double)(sums->gammas + 1), curve_rest = sums->left;
-  for (size_t chunk = chunks_of(f) + 1; chunk-- > 0;) {
-    for (size_t i = 0; chunk < chunks_of(f) && i < NTK_SERIES_CHUNK; i++) {
-      size_t n = f->first + f->step * (chunk * NTK_SERIES_CHUNK + i);
-      double square = gamma[n - 2] * gamma[n - 2];
-      curve_rest += square;
-      slope_rest += square * q / (double)(n - 1);
-    }
-    slope_tail[chunk] = sqrt(slope_rest / fmax(sums->means.slope_square, DBL_MIN));
-    curve_tail[chunk] = sqrt(curve_rest / fmax(sums->means.curve_square, DBL_MIN));
-  }
-}
-
-static void function_row(feature_work *w, const ntk_features *f, double q, double *row) {
-  point_sums sums = point_gammas(w, q, f->first + f->step * f->terms);
-  double *alpha = row + NTK_SERIES_HEAD, *half = alpha + f->terms, *tails = half + f->terms;
-  bool tiny = q < 1e-12;
-  row[0] = sums.means.value;
-  row[1] = sums.means.slope;
-  row[2] = w->gamma[0];
-  row[3] = tiny ? 0 : 0.5 * w->gamma[1] / sqrt(q);
-  row[4] = tiny ? 0 : 0.5 * w->gamma[2] * 0.70710678118654752440 / q;
-  if (tiny) {
-    double right[3], left[3], h = 1e-3;
-    ntk_function_jet(w->function, h, right);
-    ntk_function_jet(w->function, -h, left);
-    row[3] = 0.25 * (right[2] - left[2]) / h;
-  }
-  for (size_t k = 0; k < f->terms; k++) {
-    double n = (double)(f->first + f->step * k);
-    alpha[k] = q * w->gamma[f->first + f->step * k - 2] / sqrt(n * (n - 1));
-    half[k] = 0.5 * w->gamma[f->first + f->step * k];
-  }
-  fill_tails(f, w->gamma, q, &sums, tails, tails + chunks_of(f) + 1);
-}
+static bool is_sampled(const double *constants) { return constants[NTK_SERIES_KIND] >= 0; }
 
 /* Exact: every tail is 1 until the end. */
-static void whole_series(const ntk_features *f, double *row) {
-  double *tails = row + NTK_SERIES_HEAD + 2 * f->terms;
-  for (size_t i = 0; i < 2 * (chunks_of(f) + 1); i++) tails[i] = i % (chunks_of(f) + 1) < chunks_of(f) ? 1 : 0;
+static void whole_series(size_t terms, double *row) {
+  size_t chunks = ntk_series_chunks(terms);
+  double *tails = row + NTK_SERIES_HEAD + 2 * terms;
+  for (size_t i = 0; i < 2 * (chunks + 1); i++) tails[i] = i % (chunks + 1) < chunks ? 1 : 0;
 }
 
-static void polynomial_row(feature_work *w, const ntk_features *f, double q, double *row) {
-  double *alpha = row + NTK_SERIES_HEAD, *half = alpha + f->terms, weight = pow(q, 1.5) / sqrt(6.0);
-  row[0] = derivative_mean(w->constants, 0, q);
-  row[1] = derivative_mean(w->constants, 1, q);
-  row[2] = derivative_mean(w->constants, 2, q);
-  row[3] = 0.5 * derivative_mean(w->constants, 3, q);
-  row[4] = 0.25 * derivative_mean(w->constants, 4, q);
-  for (size_t k = 0; k < f->terms; k++) {
-    alpha[k] = weight * derivative_mean(w->constants, k + 3, q);
-    half[k] = 0.5 * weight * derivative_mean(w->constants, k + 5, q);
+static void polynomial_row(const double *constants, size_t terms, double q, double *row) {
+  double *alpha = row + NTK_SERIES_HEAD, *half = alpha + terms, weight = pow(q, 1.5) / sqrt(6.0);
+  row[0] = derivative_mean(constants, 0, q);
+  row[1] = derivative_mean(constants, 1, q);
+  row[2] = derivative_mean(constants, 2, q);
+  row[3] = 0.5 * derivative_mean(constants, 3, q);
+  row[4] = 0.25 * derivative_mean(constants, 4, q);
+  for (size_t k = 0; k < terms; k++) {
+    alpha[k] = weight * derivative_mean(constants, k + 3, q);
+    half[k] = 0.5 * weight * derivative_mean(constants, k + 5, q);
     weight *= sqrt(q / ((double)k + 4));
   }
-  whole_series(f, row);
+  whole_series(terms, row);
 }
 
-static void hermite_row(feature_work *w, const ntk_features *f, double q, double *row) {
-  size_t degree = (size_t)w->constants[NTK_SERIES_DEGREE];
-  memset(row, 0, f->row_size * sizeof *row);
+static void hermite_row(const double *constants, size_t terms, double q, double *row) {
+  size_t degree = (size_t)constants[NTK_SERIES_DEGREE];
+  memset(row, 0, ntk_series_row_size(terms) * sizeof *row);
   if (degree < 3) row[degree] = degree == 2 ? sqrt(2.0) : 1;
   if (degree >= 3) row[NTK_SERIES_HEAD + degree - 3] = pow(q, 0.5 * (double)degree);
-  whole_series(f, row);
+  whole_series(terms, row);
 }
 
-static void copy_row(const ntk_features *f, size_t i, const double *row) {
-  double *out = f->columns + i;
-  for (size_t k = 0; k < NTK_SERIES_COLUMN_HEAD; k++) out[k * f->stride] = row[k];
-  out += NTK_SERIES_COLUMN_HEAD * f->stride;
-  for (size_t k = 0; k < f->terms; k++) out[k * f->stride] = row[NTK_SERIES_HEAD + k];
-  out += f->terms * f->stride;
-  for (size_t k = 0; k < 2 * (chunks_of(f) + 1); k++) out[k * f->stride] = row[NTK_SERIES_HEAD + 2 * f->terms + k];
+/* A run of entries of a row: `count` of an octave's from `from` on, to `to`, repeated or zero up to `wanted`. */
+typedef struct {
+  size_t from, count, to, wanted;
+  bool is_tail, is_scaled; /* interpolated as divided by the variance */
+} entry_run;
+
+enum { RUNS = 5 };
+
+/* How the row of an octave's own number of terms becomes one of `terms`. */
+static void fill_runs(size_t own, size_t terms, entry_run runs[RUNS]) {
+  size_t few = own < terms ? own : terms, chunks = ntk_series_chunks(terms) + 1, own_chunks = ntk_series_chunks(own) + 1;
+  size_t few_chunks = own_chunks < chunks ? own_chunks : chunks, tails = NTK_SERIES_HEAD + 2 * terms, own_tails = NTK_SERIES_HEAD + 2 * own;
+  runs[0] = (entry_run){0, NTK_SERIES_HEAD, 0, NTK_SERIES_HEAD, false, false};
+  runs[1] = (entry_run){NTK_SERIES_HEAD, few, NTK_SERIES_HEAD, terms, false, true};
+  runs[2] = (entry_run){NTK_SERIES_HEAD + own, few, NTK_SERIES_HEAD + terms, terms, false, false};
+  runs[3] = (entry_run){own_tails, few_chunks, tails, chunks, true, false};
+  runs[4] = (entry_run){own_tails + own_chunks, few_chunks, tails + chunks, chunks, true, false};
+}
+
+static ntk_octave_run run_of(const ntk_octave *octave, const entry_run *r) {
+  return (ntk_octave_run){octave->coefficients + r->from, octave->size, r->count};
+}
+
+static void sampled_row(const ntk_features *f, size_t terms, double q, double *row) {
+  double position;
+  entry_run runs[RUNS];
+  const ntk_octave *octave = ntk_octaves_find(f->octaves, q, &position);
+  fill_runs(octave->terms, terms, runs);
+  for (size_t i = 0; i < RUNS; i++) {
+    const entry_run *r = &runs[i];
+    ntk_octave_run run = run_of(octave, r);
+    f->engine->feature_row(&run, position, r->is_scaled ? q : 1, row + r->to);
+    for (size_t e = r->count; e < r->wanted; e++) row[r->to + e] = r->is_tail ? row[r->to + r->count - 1] : 0;
+  }
+  row[0] = f->octaves->origin + q * row[0];
+}
+
+static void fill_row(const ntk_features *f, size_t terms, double q, double *row) {
+  if (is_sampled(f->constants)) {
+    sampled_row(f, terms, q, row);
+  } else if (f->constants[NTK_SERIES_KIND] == NTK_SERIES_POLYNOMIAL) {
+    polynomial_row(f->constants, terms, q, row);
+  } else {
+    hermite_row(f->constants, terms, q, row);
+  }
+}
+
+/* A row's entries as columns. */
+static void copy_row(size_t terms, const double *row, double *out, size_t stride) {
+  size_t tails = 2 * (ntk_series_chunks(terms) + 1);
+  for (size_t k = 0; k < NTK_SERIES_COLUMN_HEAD; k++) out[k * stride] = row[k];
+  out += NTK_SERIES_COLUMN_HEAD * stride;
+  for (size_t k = 0; k < terms; k++) out[k * stride] = row[NTK_SERIES_HEAD + k];
+  out += terms * stride;
+  for (size_t k = 0; k < tails; k++) out[k * stride] = row[NTK_SERIES_HEAD + 2 * terms + k];
 }
 
 static size_t rounded(size_t terms) {
@@ -195,79 +148,52 @@ static size_t rounded(size_t terms) {
   return up < NTK_SERIES_TERMS ? up : NTK_SERIES_TERMS;
 }
 
-/* First, step and number of terms: for functions as the largest variance needs them. */
-static void choose_terms(feature_work *w, double largest, ntk_features *f) {
-  f->first = 3;
-  f->step = 1;
-  if (!w->function) {
-    size_t degree = (size_t)w->constants[NTK_SERIES_DEGREE];
-    f->terms = rounded(degree < 3 ? 0 : degree - 2);
-    return;
-  }
-  if (w->function->parity != NTK_PARITY_NONE) f->step = 2;
-  if (w->function->parity == NTK_PARITY_EVEN) f->first = 4;
-  size_t last = point_gammas(w, largest, f->first + f->step * NTK_SERIES_TERMS).gammas + 1;
-  /* Sets of different variances meet in a pair, which has the terms of the shorter one: rounded up so that this seldom cuts. */
-  size_t needed = last < f->first ? 1 : (last - f->first) / f->step + 1;
-  for (f->terms = FEWEST_TERMS; f->terms < needed && f->terms < NTK_SERIES_TERMS;) f->terms *= 2;
+/* Terms that a variance needs. */
+static size_t terms_of(const ntk_features *f, double q) {
+  double position;
+  size_t degree = (size_t)f->constants[NTK_SERIES_DEGREE];
+  return is_sampled(f->constants) ? ntk_octaves_find(f->octaves, q, &position)->terms : rounded(degree < 3 ? 0 : degree - 2);
 }
 
-static ntk_error *fill(feature_work *w, size_t count, const double *q, ntk_features *f) {
-  void (*row_of)(feature_work *, const ntk_features *, double, double *) = function_row;
-  if (w->constants[NTK_SERIES_KIND] == NTK_SERIES_POLYNOMIAL) row_of = polynomial_row;
-  if (w->constants[NTK_SERIES_KIND] == NTK_SERIES_HERMITE) row_of = hermite_row;
-  size_t column_size = NTK_SERIES_COLUMN_HEAD + f->terms + 2 * (chunks_of(f) + 1);
-  f->row_size = NTK_SERIES_HEAD + 2 * f->terms + 2 * (chunks_of(f) + 1);
-  NTK_TRY(NTK_NEW(count * f->row_size, &f->rows));
-  NTK_TRY(NTK_NEW(f->stride * column_size, &f->columns));
-  for (size_t i = 0; i < count; i++) {
-    double *row = f->rows + i * f->row_size;
-    row_of(w, f, q[i], row);
-    copy_row(f, i, row);
+ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, ntk_features **out) {
+  NTK_TRY(NTK_NEW(1, out));
+  (*out)->engine = engine;
+  (*out)->constants = constants;
+  (*out)->first = 3;
+  (*out)->step = 1;
+  if (!is_sampled(constants)) return NULL;
+  ntk_error *err = ntk_octaves_create(engine, constants, &(*out)->octaves);
+  if (err) {
+    ntk_features_free(out);
+    return err;
   }
-  for (size_t i = count; count && i < f->stride; i++) copy_row(f, i, f->rows + (count - 1) * f->row_size);
+  (*out)->first = (*out)->octaves->first;
+  (*out)->step = (*out)->octaves->step;
   return NULL;
 }
 
-static ntk_error *start(feature_work *w, double largest) {
-  bool sampled = w->constants[NTK_SERIES_KIND] >= 0;
-  if (!sampled) return NULL;
-  w->function = function_of(w->constants);
-  w->range = ntk_function_range(w->function);
-  w->most_nodes = (size_t)(fmin(HERMITE_RANGE * fmax(1, sqrt(largest)), fmax(w->range, HERMITE_RANGE)) / NTK_QUADRATURE_STEP) + 2;
-  NTK_TRY(NTK_NEW(w->most_nodes, &w->z));
-  NTK_TRY(NTK_NEW(w->most_nodes, &w->even));
-  NTK_TRY(NTK_NEW(w->most_nodes, &w->odd));
-  NTK_TRY(NTK_NEW(2 * w->most_nodes, &w->psi));
-  return NTK_NEW(MOST_GAMMAS, &w->gamma);
+ntk_error *ntk_features_cover(ntk_features *features, size_t count, const double *q) {
+  return features->octaves ? ntk_octaves_cover(features->octaves, count, q) : NULL;
 }
 
-ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, size_t count, size_t stride, const double *q, ntk_features **out) {
-  ntk_error *err = NULL;
-  feature_work w = {.engine = engine, .constants = constants};
-  ntk_features *f;
-  double largest = 0;
-  *out = NULL;
-  for (size_t i = 0; i < count; i++) largest = q[i] > largest ? q[i] : largest;
-  NTK_TRY(NTK_NEW(1, &f));
+ntk_error *ntk_features_tabulate(ntk_features *f, size_t count, size_t stride, const double *q) {
+  for (size_t i = 0; i < count; i++) f->terms = terms_of(f, q[i]) > f->terms ? terms_of(f, q[i]) : f->terms;
   f->stride = stride;
-  NTK_TRY_OUT(start(&w, largest));
-  choose_terms(&w, largest, f);
-  NTK_TRY_OUT(fill(&w, count, q, f));
-  *out = f;
-  f = NULL;
-out:
-  ntk_features_free(&f);
-  free(w.z);
-  free(w.even);
-  free(w.odd);
-  free(w.psi);
-  free(w.gamma);
-  return err;
+  f->row_size = ntk_series_row_size(f->terms);
+  NTK_TRY(NTK_NEW(count * f->row_size, &f->rows));
+  NTK_TRY(NTK_NEW(f->stride * ntk_series_column_size(f->terms), &f->columns));
+  for (size_t i = 0; i < count; i++) {
+    double *row = f->rows + i * f->row_size;
+    fill_row(f, f->terms, q[i], row);
+    copy_row(f->terms, row, f->columns + i, f->stride);
+  }
+  for (size_t i = count; count && i < f->stride; i++) copy_row(f->terms, f->rows + (count - 1) * f->row_size, f->columns + i, f->stride);
+  return NULL;
 }
 
 void ntk_features_free(ntk_features **features) {
   if (!*features) return;
+  ntk_octaves_free(&(*features)->octaves);
   free((*features)->rows);
   free((*features)->columns);
   free(*features);
@@ -278,14 +204,95 @@ static void pair_quadrature(const double *constants, double q, double rho, doubl
   ntk_function_pair(function_of(constants), q, rho, s, given);
 }
 
-ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, size_t column, const double *constants) {
-  return (ntk_series){.first = x->first,
-                      .step = x->step,
-                      .row = x->rows + row * x->row_size,
-                      .columns = z->columns + column,
-                      .row_terms = x->terms,
-                      .column_terms = z->terms,
-                      .stride = z->stride,
-                      .tolerance = constants[NTK_SERIES_KIND] < 0 ? 0 : constants[NTK_SERIES_TOLERANCE],
+static ntk_series series_of(const ntk_features *f, size_t row_terms, const double *row, size_t column_terms, const double *columns, size_t stride) {
+  return (ntk_series){.first = f->first,
+                      .step = f->step,
+                      .row = row,
+                      .columns = columns,
+                      .row_terms = row_terms,
+                      .column_terms = column_terms,
+                      .stride = stride,
+                      .tolerance = is_sampled(f->constants) ? f->constants[NTK_SERIES_TOLERANCE] : 0,
                       .quadrature = pair_quadrature};
+}
+
+ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, size_t column) {
+  return series_of(x, x->terms, x->rows + row * x->row_size, z->terms, z->columns + column, z->stride);
+}
+
+/* Features of those lanes of a group that are in one octave; without `add` the others' become 0. */
+static void octave_lanes(const ntk_features *f, const ntk_octave *octave, size_t terms, const lane_positions *p, bool add, double *columns,
+                         size_t stride) {
+  entry_run runs[RUNS];
+  double here[NTK_LANES], scaled[NTK_LANES];
+  for (size_t l = 0; l < NTK_LANES; l++) {
+    here[l] = p->octave[l] == octave;
+    scaled[l] = here[l] > 0 ? p->s[l] : 0;
+  }
+  fill_runs(octave->terms, terms, runs);
+  runs[0].count = runs[0].wanted = NTK_SERIES_COLUMN_HEAD;
+  for (size_t i = 0; i < RUNS; i++) {
+    const entry_run *r = &runs[i];
+    if (i == 2) continue; /* of rows only */
+    ntk_octave_run run = run_of(octave, r);
+    f->engine->feature_lanes(&run, p->position, r->is_scaled ? scaled : here, add, columns, stride);
+    for (size_t e = r->count; e < r->wanted; e++)
+      for (size_t l = 0; l < NTK_LANES; l++) {
+        double *to = &columns[e * stride + l], last = r->is_tail && here[l] > 0 ? columns[(r->count - 1) * stride + l] : 0;
+        *to = add ? *to + last : last;
+      }
+    columns += r->wanted * stride;
+  }
+}
+
+static void sampled_lanes(const ntk_features *f, size_t terms, const lane_positions *p, double *columns, size_t stride) {
+  for (size_t l = 0; l < NTK_LANES; l++) {
+    bool is_done = false;
+    for (size_t k = 0; k < l; k++) is_done = is_done || p->octave[k] == p->octave[l];
+    if (!is_done) octave_lanes(f, p->octave[l], terms, p, l > 0, columns, stride);
+  }
+  for (size_t l = 0; l < NTK_LANES; l++) columns[l] = f->octaves->origin + p->s[l] * columns[l];
+}
+
+/* Places the lanes; returns the terms that they need at most. */
+static size_t place_lanes(const ntk_features *f, size_t groups, const double *s, lane_positions *p) {
+  size_t terms = 0;
+  if (!is_sampled(f->constants)) return terms_of(f, 0);
+  for (size_t g = 0; g < groups; g++)
+    for (size_t l = 0; l < NTK_LANES; l++) {
+      p[g].s[l] = s[g * NTK_LANES + l];
+      p[g].octave[l] = ntk_octaves_find(f->octaves, p[g].s[l], &p[g].position[l]);
+      terms = p[g].octave[l]->terms > terms ? p[g].octave[l]->terms : terms;
+    }
+  return terms;
+}
+
+ntk_series ntk_features_lanes(const ntk_features *x, double q, const ntk_features *z, size_t groups, const double *s, double *scratch) {
+  size_t row_terms = terms_of(x, q), stride = groups * NTK_LANES;
+  double *row = scratch, *columns = scratch + ntk_series_row_size(row_terms);
+  lane_positions positions[NTK_BLOCK / NTK_LANES];
+  fill_row(x, row_terms, q, row);
+  size_t terms = place_lanes(z, groups, s, positions);
+  terms = terms < row_terms ? terms : row_terms;
+  for (size_t g = 0; g < groups; g++) {
+    double *at = columns + g * NTK_LANES, one[NTK_SERIES_ROW_MOST];
+    if (is_sampled(z->constants)) {
+      sampled_lanes(z, terms, &positions[g], at, stride);
+      continue;
+    }
+    for (size_t l = 0; l < NTK_LANES; l++) {
+      fill_row(z, terms, s[g * NTK_LANES + l], one);
+      copy_row(terms, one, at + l, stride);
+    }
+  }
+  return series_of(x, row_terms, row, terms, columns, stride);
+}
+
+ntk_moments ntk_features_moments(const ntk_features *f, double q) {
+  double position, m[3];
+  if (!f->octaves) return ntk_series_moments(f->constants, q);
+  const ntk_octave *octave = ntk_octaves_find(f->octaves, q, &position);
+  ntk_octave_run run = {octave->coefficients + octave->size - 3, octave->size, 3};
+  f->engine->feature_row(&run, position, 1, m);
+  return (ntk_moments){f->octaves->origin * f->octaves->origin + q * m[0], m[1], m[2]};
 }

@@ -1,4 +1,4 @@
-/** Per-point features of activations by Hermite series (Daniely, Frostig, Singer 2016): computed once per point and layer, read by src/kernel/tile/series.c.
+/** Per-point features of activations by Hermite series (Daniely, Frostig, Singer 2016), read by src/kernel/tile/series.c.
  *
  *  Constants of such an activation: what it is (a row of the activation table, or one of the two below), tolerance, then its own.
  *    NTK_SERIES_POLYNOMIAL: degree, coefficients from degree 0 on. NTK_SERIES_HERMITE: degree.
@@ -6,28 +6,43 @@
 #ifndef NTK_KERNEL_FEATURES_H
 #define NTK_KERNEL_FEATURES_H
 
-#include "base/err.h"
-#include "kernel/activation.h"
+#include "kernel/octaves.h"
 
 enum { NTK_SERIES_POLYNOMIAL = -1, NTK_SERIES_HERMITE = -2 };
 enum { NTK_SERIES_KIND, NTK_SERIES_TOLERANCE, NTK_SERIES_DEGREE, NTK_SERIES_COEFFICIENTS };
 enum { NTK_SERIES_MOST_DEGREE = NTK_CONSTANTS - NTK_SERIES_COEFFICIENTS - 1 };
 
-/** Features of points; layouts: see ntk_series. */
+/** Features of one activation; `rows` and `columns` of a set of points once they are tabulated: layouts see ntk_series. */
 typedef struct {
+  const ntk_engine *engine;
+  const double *constants; /* borrowed: the activation's */
+  ntk_octaves *octaves;    /* NULL for polynomials: those are computed directly */
   size_t first, step, terms, stride, row_size;
   double *rows, *columns;
 } ntk_features;
 
-/** Features of `count` points with variances q; `stride` >= count is the distance of the column arrays, padded with the last point. */
-NTK_CHECKED ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, size_t count, size_t stride, const double *q,
-                                           ntk_features **out);
+NTK_CHECKED ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, ntk_features **out);
 void ntk_features_free(ntk_features **features);
 
-/** Point `row` of x against the points of z from `column` on. */
-ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, size_t column, const double *constants);
+/** Makes what points of these variances need. */
+NTK_CHECKED ntk_error *ntk_features_cover(ntk_features *features, size_t count, const double *q);
 
-/** See ntk_dual_moments. */
+/** Tables of `count` points with covered variances q; `stride` >= count is the distance of the column arrays, padded with the last point. */
+NTK_CHECKED ntk_error *ntk_features_tabulate(ntk_features *features, size_t count, size_t stride, const double *q);
+
+/** Point `row` of x against the points of z from `column` on, both tabulated. */
+ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, size_t column);
+
+/** A variance against groups of NTK_LANES others, all covered, without tables. `scratch`: NTK_FEATURES_SCRATCH(groups) doubles, in use as long as the
+ *  result is. */
+#define NTK_SERIES_ROW_MOST (NTK_SERIES_HEAD + 2 * NTK_SERIES_TERMS + 2 * (NTK_SERIES_TERMS / NTK_SERIES_CHUNK + 1) + 3)
+#define NTK_FEATURES_SCRATCH(groups) (NTK_SERIES_ROW_MOST * (1 + (groups)*NTK_LANES))
+ntk_series ntk_features_lanes(const ntk_features *x, double q, const ntk_features *z, size_t groups, const double *s, double *scratch);
+
+/** See ntk_dual_moments; q is covered. */
+ntk_moments ntk_features_moments(const ntk_features *features, double q);
+
+/** The same for any q, slowly. */
 ntk_moments ntk_series_moments(const double *constants, double q);
 
 #endif

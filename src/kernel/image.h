@@ -24,6 +24,8 @@ struct ntk_image_workspace {
   double *gradient;      /* d x lanes */
   double *scratch;
   double *in, *out; /* blocks of a pass; `in` has unit tangents */
+  double *features; /* of a pass, NULL without series */
+  ntk_series series;
   int *taps[2];
   double *row;                 /* the row image's tables, side by side */
   double *diagonals, **q, **t; /* of one image: its variance and T at each position, of values */

@@ -116,6 +116,11 @@ ntk_pass ntk_image_load(const ntk_image_run *run, const ntk_image_op *op, const 
                            .columns = pass.before,
                            .block = run->w->in};
   run->kernel->engine->image->state(&state);
+  if (!ntk_image_is_series(op)) return pass;
+  size_t index = (size_t)(op - run->program->ops);
+  run->w->series =
+      ntk_features_lanes(run->x->features[index], pass.row_before.q, run->z->features[index], run->groups, pass.before.q, run->w->features);
+  pass.series = &run->w->series;
   return pass;
 }
 

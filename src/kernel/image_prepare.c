@@ -17,6 +17,7 @@ static void broadcast(size_t lanes, double value, double *out) {
 void ntk_image_fill_view(const ntk_image_run *run, size_t i) {
   ntk_prepared *view = &run->w->view;
   size_t d = run->x->dimension;
+  view->features = run->x->features;
   for (size_t a = 0; a < d; a++) {
     view->inputs[a] = run->x->inputs[i * d + a];
     broadcast(run->w->lanes, view->inputs[a], view->columns + a * view->stride);
@@ -58,18 +59,26 @@ static void pixels(const ntk_image_run *run, const double *x) {
   }
 }
 
-static void pointwise(const point_tables *tables, const ntk_image_op *op, size_t value) {
+static ntk_moments moments_of(const point_tables *tables, const ntk_image_op *op, double q) {
+  double scale = 1 / (q + NTK_NORM_EPSILON);
+  if (op->norm) return (ntk_moments){q * scale, NTK_NORM_EPSILON * scale * scale, scale};
+  if (ntk_image_is_series(op)) return ntk_features_moments(tables->points->features[op - tables->run->program->ops], q);
+  return ntk_dual_moments(op->dual, op->constants, q);
+}
+
+static ntk_error *pointwise(const point_tables *tables, const ntk_image_op *op, size_t value) {
   const ntk_image_workspace *w = tables->run->w;
   const ntk_image_stage *after = &tables->run->program->stages[op->after];
   put_variance(tables, &tables->run->program->stages[op->before], true);
+  if (ntk_image_is_series(op)) NTK_TRY(ntk_features_cover(tables->points->features[value - 1], after->positions, w->q[op->from]));
   for (size_t a = 0; a < after->positions; a++) {
-    double q = w->q[op->from][a], scale = 1 / (q + NTK_NORM_EPSILON);
-    ntk_moments m = op->norm ? (ntk_moments){q * scale, NTK_NORM_EPSILON * scale * scale, scale} : ntk_dual_moments(op->dual, op->constants, q);
+    ntk_moments m = moments_of(tables, op, w->q[op->from][a]);
     w->q[value][a] = m.value;
     w->t[value][a] = m.dot * w->t[op->from][a];
     put(tables, after, 2, a, m.slope);
   }
   put_variance(tables, after, false);
+  return NULL;
 }
 
 /* A mean over a window of one image's own diagonal. */
@@ -109,7 +118,7 @@ static void pool(const ntk_image_run *run, size_t value) {
   }
 }
 
-static double fill_point(const point_tables *tables) {
+static ntk_error *fill_point(const point_tables *tables) {
   const ntk_image_run *run = tables->run;
   const ntk_image_program *program = run->program;
   ntk_image_workspace *w = run->w;
@@ -128,7 +137,7 @@ static double fill_point(const point_tables *tables) {
     } else if (op->kind == NTK_IMAGE_WINDOW) {
       window(w, op, value);
     } else if (op->kind == NTK_IMAGE_POINTWISE) {
-      pointwise(tables, op, value);
+      NTK_TRY(pointwise(tables, op, value));
     } else {
       for (size_t a = 0; a < ntk_image_positions(program, value); a++) {
         w->q[value][a] = w->q[op->from][a] + w->q[op->other][a];
@@ -137,7 +146,8 @@ static double fill_point(const point_tables *tables) {
     }
   }
   size_t result = program->segments[0].root;
-  return run->ntk ? w->t[result][0] : w->q[result][0];
+  tables->points->diagonal[tables->i] = run->ntk ? w->t[result][0] : w->q[result][0];
+  return NULL;
 }
 
 ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points) {
@@ -145,7 +155,11 @@ ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points) {
   NTK_TRY(ntk_image_workspace_create(kernel, &w));
   ntk_image_run run = {.kernel = kernel, .program = kernel->image, .w = w, .x = &w->view, .z = &w->view, .groups = 1};
   run.ntk = kernel->mode & NTK_MODE_NTK;
-  for (size_t i = 0; i < points->count; i++) points->diagonal[i] = fill_point(&(point_tables){&run, points, i});
+  w->view.features = points->features;
+  ntk_error *err = NULL;
+  for (size_t i = 0; !err && i < kernel->image->count; i++)
+    if (ntk_image_is_series(&kernel->image->ops[i])) err = ntk_features_create(kernel->engine, kernel->image->ops[i].constants, &points->features[i]);
+  for (size_t i = 0; !err && i < points->count; i++) err = fill_point(&(point_tables){&run, points, i});
   ntk_image_workspace_free(&w);
-  return NULL;
+  return err;
 }

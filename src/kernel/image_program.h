@@ -46,6 +46,8 @@ typedef struct {
   size_t child;         /* segment, POOL */
 } ntk_image_op;
 
+static inline bool ntk_image_is_series(const ntk_image_op *op) { return op->kind == NTK_IMAGE_POINTWISE && !op->norm && op->dual == NTK_DUAL_SERIES; }
+
 /** Tables of a variance: `positions` arrays each of q, root and (in front) 1/root or (behind) V'(q), at `offset` among all arrays over points. */
 typedef struct {
   size_t value, positions, offset;

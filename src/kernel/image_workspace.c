@@ -63,6 +63,12 @@ static void cut_fields(const ntk_kernel *kernel, ntk_image_workspace *w) {
   w->view.variances = cut(&memory, program->tables, w->lanes);
 }
 
+static bool has_series(const ntk_image_program *program) {
+  for (size_t i = 0; i < program->count; i++)
+    if (ntk_image_is_series(&program->ops[i])) return true;
+  return false;
+}
+
 static ntk_error *allocate(const ntk_kernel *kernel, ntk_image_workspace *w) {
   const ntk_image_program *program = kernel->image;
   size_t values = program->count + 1, most = program->height > program->width ? program->height : program->width, lane = lane_size(kernel);
@@ -72,6 +78,7 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_image_workspace *w) {
   NTK_TRY(NTK_NEW(values, &w->alpha));
   NTK_TRY(NTK_NEW((size_t)NTK_STATES * NTK_BLOCK, &w->in));
   NTK_TRY(NTK_NEW((size_t)NTK_STATES * NTK_BLOCK, &w->out));
+  if (has_series(program)) NTK_TRY(NTK_NEW(NTK_FEATURES_SCRATCH(w->lanes / NTK_LANES), &w->features));
   for (size_t j = 0; j < NTK_BLOCK; j++) w->in[NTK_R_B * NTK_BLOCK + j] = 1;
   for (size_t i = 0; i < 2; i++) NTK_TRY(NTK_NEW(most * (program->most_taps + 1), &w->taps[i]));
   NTK_TRY(NTK_NEW(program->tables, &w->row));
@@ -102,6 +109,7 @@ void ntk_image_workspace_free(ntk_image_workspace **workspace) {
   free(w->slots);
   free(w->alpha);
   free(w->row);
+  free(w->features);
   free(w->in);
   free(w->out);
   free(w->taps[0]);

@@ -23,6 +23,7 @@ typedef struct {
   void (*values)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld);
   void (*gradients)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld);
   void (*apply)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const double *w, double *value, double *gradient);
+  void (*values_both)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const ntk_both *both); /* or NULL */
   double (*cost)(const ntk_kernel *kernel);
   double gradient_factor; /* cost with gradients over that without */
 } ntk_evaluator;
@@ -54,7 +55,7 @@ struct ntk_prepared {
   double *factors;         /* n x d, derivative of the transform; NULL without */
   double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION or for images; else NULL */
   double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; see image_program.h for images */
-  double *angles;          /* of a chain: tangent and cosine of each activation but the first, stride each */
+  double *angles;          /* of a chain: see chain.c */
   double *diagonal;        /* k(x, x) */
   ntk_features **features; /* one an operation, NULL where it is no series */
   size_t operations;
@@ -66,6 +67,7 @@ struct ntk_workspace {
   double *registers; /* one state each, and one more for a chain's */
   double *scratch;   /* 4 NTK_BLOCK */
   double *weights;   /* NTK_PANEL_COLUMNS, zero-padded copy of weight column 0 */
+  double *columns;   /* NTK_PANEL_COLUMNS: sums over the rows */
   double *ones;      /* NTK_BLOCK */
   double *products;  /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: x.z of a panel (large d) */
   double *values;    /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: k of a panel (several weight columns) */

@@ -34,8 +34,8 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
   }
   if (d <= NTK_DIRECT_DIMENSION || kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
   NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
-  if (kernel->chain > 1) NTK_TRY(NTK_NEW((kernel->chain - 1) * 2 * p->stride, &p->angles));
-  p->operations = kernel->program.count;
+  if (kernel->chain > 1) NTK_TRY(NTK_NEW((kernel->chain - 1) * NTK_CHAIN_ANGLES * p->stride, &p->angles));
+  p->operations = kernel->image ? kernel->image->count : kernel->program.count;
   NTK_TRY(NTK_NEW(p->operations, &p->features));
   return NTK_NEW(n, &p->diagonal);
 }
@@ -85,11 +85,13 @@ static void pad(double *arrays, size_t count, size_t n, size_t stride) {
 }
 
 static ntk_error *fill_features(const ntk_kernel *kernel, ntk_prepared *p) {
-  for (size_t i = 0; i < p->operations; i++) {
+  for (size_t i = 0; i < kernel->program.count; i++) {
     const ntk_op *op = &kernel->program.ops[i];
     if (op->kind != NTK_OP_LAYER || op->dual != NTK_DUAL_SERIES) continue;
     const double *q = ntk_variance_array(p, op->before, NTK_V_Q);
-    NTK_TRY(ntk_features_create(kernel->engine, op->constants, p->count, p->stride, q, &p->features[i]));
+    NTK_TRY(ntk_features_create(kernel->engine, op->constants, &p->features[i]));
+    NTK_TRY(ntk_features_cover(p->features[i], p->count, q));
+    NTK_TRY(ntk_features_tabulate(p->features[i], p->count, p->stride, q));
   }
   return NULL;
 }
@@ -116,7 +118,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   NTK_TRY_OUT(fill_features(kernel, p));
   pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
-  if (p->angles) pad(p->angles, (kernel->chain - 1) * 2, n, p->stride);
+  if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, n, p->stride);
   if (kernel->has_dropout) NTK_TRY_OUT(evaluate_diagonal(kernel, p));
   *out = p;
   p = NULL;

@@ -194,6 +194,57 @@ static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_
   }
 }
 
+typedef struct {
+  ntk_workspace *workspace;
+  const ntk_engine *engine;
+  size_t weight_columns;
+  const double *left; /* of the panel's first row */
+  double *value;      /* likewise, or NULL */
+  bool other;
+} both_context;
+
+static void accumulate_both(void *context, const ntk_block *block, const ntk_result *result, size_t i, size_t j) {
+  const both_context *c = context;
+  ntk_workspace *w = c->workspace;
+  if (c->weight_columns > 1) {
+    memcpy(w->values + i * NTK_PANEL_COLUMNS + j, result->k, block->count * sizeof *w->values);
+    return;
+  }
+  if (c->value) c->value[i] += c->engine->dot(block->groups, w->weights + j, result->k);
+  if (c->other) c->engine->add(block->groups, c->left[i], result->k, w->columns + j);
+}
+
+/* A panel's share of `both`, which starts at the panel. */
+static void panel_both(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, panel p, size_t c, const ntk_both *both) {
+  both_context context = {workspace, kernel->engine, c, both->left, both->value, both->other_value != NULL};
+  int rows = (int)p.rows, columns = (int)p.columns, width = (int)c;
+  memset(workspace->columns, 0, NTK_PANEL_COLUMNS * sizeof *workspace->columns);
+  if (both->value) copy_weights(workspace, p.columns, c, both->right);
+  each_block(kernel, workspace, tile, p, false, accumulate_both, &context);
+  if (c > 1 && both->value) {
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, width, columns, 1, workspace->values, NTK_PANEL_COLUMNS, both->right, width, 1,
+                both->value, width);
+  }
+  if (c > 1 && both->other_value) {
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, columns, width, rows, 1, workspace->values, NTK_PANEL_COLUMNS, both->left, width, 1,
+                both->other_value, width);
+  }
+  for (size_t j = 0; c == 1 && both->other_value && j < p.columns; j++) both->other_value[j] += workspace->columns[j];
+}
+
+static void values_both(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const ntk_both *both) {
+  for (size_t i = 0; i < tile->rows; i += NTK_PANEL_ROWS) {
+    for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
+      panel p = {i, smaller(NTK_PANEL_ROWS, tile->rows - i), j, smaller(NTK_PANEL_COLUMNS, tile->columns - j)};
+      ntk_both here = {.right = both->value ? both->right + j * c : NULL,
+                       .left = both->other_value ? both->left + i * c : NULL,
+                       .value = both->value ? both->value + i * c : NULL,
+                       .other_value = both->other_value ? both->other_value + j * c : NULL};
+      panel_both(kernel, workspace, tile, p, c, &here);
+    }
+  }
+}
+
 static size_t tables(const ntk_kernel *kernel) { return kernel->program.stages * NTK_V_FIELDS; }
 
 static double cost(const ntk_kernel *kernel) {
@@ -208,6 +259,7 @@ const ntk_evaluator ntk_dense_evaluator = {.tables = tables,
                                            .values = values,
                                            .gradients = gradients,
                                            .apply = apply,
+                                           .values_both = values_both,
                                            .cost = cost,
                                            .gradient_factor = 1.6};
 
@@ -221,4 +273,16 @@ void ntk_tile_gradients(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_
 
 void ntk_tile_apply(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const double *w, double *value, double *gradient) {
   if (value || gradient) kernel->evaluator->apply(kernel, workspace, &tile, c, w, value, gradient);
+}
+
+void ntk_tile_apply_both(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const ntk_both *both) {
+  bool gradient = both->gradient || both->other_gradient;
+  if (!gradient && !both->value && !both->other_value) return;
+  if (!gradient && kernel->evaluator->values_both) {
+    kernel->evaluator->values_both(kernel, workspace, &tile, c, both);
+    return;
+  }
+  ntk_tile transposed = {tile.z, tile.x, tile.column, tile.columns, tile.row, tile.rows};
+  ntk_tile_apply(kernel, workspace, tile, c, both->right, both->value, both->gradient);
+  ntk_tile_apply(kernel, workspace, transposed, c, both->left, both->other_value, both->other_gradient);
 }

@@ -8,6 +8,7 @@ ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *w) {
   NTK_TRY(NTK_NEW((kernel->program.registers + 1) * NTK_STATES * NTK_BLOCK, &w->registers));
   NTK_TRY(NTK_NEW(4 * NTK_BLOCK, &w->scratch));
   NTK_TRY(NTK_NEW(NTK_PANEL_COLUMNS, &w->weights));
+  NTK_TRY(NTK_NEW(NTK_PANEL_COLUMNS, &w->columns));
   NTK_TRY(NTK_NEW(NTK_BLOCK, &w->ones));
   for (size_t j = 0; j < NTK_BLOCK; j++) w->ones[j] = 1;
   NTK_TRY(NTK_NEW(panel, &w->values));
@@ -35,6 +36,7 @@ void ntk_workspace_free(ntk_workspace **workspace) {
   free(w->scratch);
   free(w->weights);
   free(w->products);
+  free(w->columns);
   free(w->ones);
   free(w->values);
   free(w->weighted);

@@ -35,7 +35,8 @@ struct ntk_metric {
 
 static ntk_error *mmd2(const ntk_metric *metric, const ntk_comm *comm, const ntk_measure *fake, const ntk_measure *real, double *out) {
   ntk_mmd mmd;
-  NTK_TRY(ntk_mmd_evaluate(comm, metric->kernel, fake, real, 0, metric->rng, &mmd));
+  const ntk_mmd_options options = {0, NTK_MMD_BINS, metric->rng, NULL};
+  NTK_TRY(ntk_mmd_measures(comm, metric->kernel, fake, real, &options, &mmd));
   out[0] = mmd.biased;
   out[1] = mmd.unbiased;
   return NULL;

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/fields.h"
 #include "run/state.h"
+#include "run/theory.h"
 
 static const double default_memory_gib = 4; /* for a stored matrix, when the study declares none; bits do not depend on it */
 
@@ -18,11 +20,26 @@ static ntk_error *build_data(ntk_run_state *s) {
   return NTK_NEW(s->fake.n * s->fake.d, &s->gradient);
 }
 
+/* Whether something is recorded that other trainings than the flow's tell. */
+static bool needs_probe(const ntk_value *settings) {
+  const ntk_value *fields = ntk_value_find(settings, "record.fields");
+  for (size_t i = 0; i < ntk_value_count(fields); i++)
+    if (ntk_get_bool(ntk_value_item(fields, i), "alone")) return true;
+  return ntk_theory_asked(settings, "rates");
+}
+
 static ntk_error *build_model(ntk_run_state *s) {
   const ntk_value *settings = s->job->settings;
   double gib = ntk_has(settings, "resources.memory_per_rank") ? ntk_get_number(settings, "resources.memory_per_rank") / 2 : default_memory_gib;
-  NTK_TRY(ntk_discriminator_create(s->group, ntk_value_get(settings, "discriminator"), s->real.d, (size_t)(gib * 0x1p30), &s->discriminator));
-  ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_LATENT};
+  const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
+  size_t budget = (size_t)(gib * 0x1p30);
+  ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_INITIAL};
+  NTK_TRY(ntk_discriminator_create(s->group, discriminator, s->real.d, rng, budget, &s->discriminator));
+  if (needs_probe(settings)) {
+    NTK_TRY(ntk_discriminator_create(s->group, discriminator, s->real.d, rng, budget, &s->probe));
+    ntk_discriminator_train_apart(s->probe);
+  }
+  rng.stream = NTK_STREAM_LATENT;
   return ntk_flow_create(s->group, settings, rng, s->fake.n, s->fake.d, &s->flow);
 }
 
@@ -47,7 +64,7 @@ static ntk_error *build_metrics(ntk_run_state *s) {
       r->long_name[r->series++] = ntk_metric_long_name(s->metrics[i], k);
     }
   }
-  return NULL;
+  return ntk_theory_build(s);
 }
 
 static ntk_error *build_records(ntk_run_state *s) {
@@ -69,6 +86,7 @@ static ntk_error *build_records(ntk_run_state *s) {
     if (r->eigenvalues > r->total) r->eigenvalues = r->total;
     if (r->eigenvectors > r->total) r->eigenvectors = r->total;
   }
+  NTK_TRY(ntk_run_fields_build(s));
   return s->group->rank ? NULL : ntk_records_allocate(r, ntk_get_bool(record, "trajectory"));
 }
 
@@ -87,6 +105,7 @@ void ntk_run_state_free(ntk_run_state *state) {
   ntk_schedule_free(&state->spectrum);
   ntk_records_free(&state->records);
   ntk_discriminator_free(&state->discriminator);
+  ntk_discriminator_free(&state->probe);
   ntk_flow_free(&state->flow);
   ntk_measure_free(&state->fake);
   ntk_measure_free(&state->real);

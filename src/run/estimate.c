@@ -2,17 +2,21 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "gan/discriminator.h"
 #include "gan/flow.h"
 #include "gan/loss.h"
 #include "gram/gram.h"
 #include "kernel/kernel.h"
+#include "run/fields.h"
 #include "run/records.h"
 #include "run/run.h"
 #include "run/schedule.h"
+#include "run/theory.h"
 
 /* Nominal rates of one core; a plan is right within a small factor, order and ETA are refined while running. */
 static const double entry_seconds = 4e-9;     /* one kernel entry of cost 1 (src/kernel) */
-static const double product_seconds = 0.6e-9; /* one entry of a stored matrix times a vector */
+static const double product_seconds = 1.2e-9; /* one entry of a stored triangle times a vector, for both halves */
+static const double alone_seconds = 2e-5;     /* what a training takes beside its kernel entries */
 static const double eigen_seconds = 3e-10;    /* times n^3 */
 static const double sinkhorn_seconds = 4e-7;  /* a pair of points: about 200 temperatures, 4 exponentials each at 0.5 ns */
 
@@ -21,6 +25,7 @@ typedef struct {
   double iterations, records, spectra, products, value_cost, gradient_cost;
   size_t vectors;
   ntk_flow_cost flow;
+  ntk_fields_need fields;
 } sizes;
 
 static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
@@ -35,9 +40,10 @@ static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
   ntk_kernel_free(&kernel);
   NTK_TRY(ntk_flow_estimate(settings, z->n, &z->flow));
   ntk_loss loss;
+  NTK_TRY(ntk_discriminator_check(discriminator));
   NTK_TRY(ntk_loss_create(discriminator, &loss));
   z->products = loss.entry->products;
-  return NULL;
+  return ntk_run_fields_estimate(settings, z->n, z->m, z->d, &z->fields);
 }
 
 static ntk_error *schedule_sizes(const ntk_value *settings, sizes *z) {
@@ -64,21 +70,25 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   NTK_TRY(schedule_sizes(settings, &z));
   double n = (double)z.n, m = (double)z.m, total = n + m, p = (double)ranks;
   double step = n * total * z.gradient_cost * entry_seconds;
-  if (z.products > 0) step += total * total * (z.value_cost * entry_seconds + z.products * product_seconds);
+  if (z.products > 0) step += total * total / 2 * (z.value_cost * entry_seconds + z.products * product_seconds);
   step = z.flow.evaluations * (step + n * n * z.flow.kernel_cost * entry_seconds);
   double record = 0;
   const ntk_value *metrics = ntk_value_find(settings, "record.metrics");
   for (size_t i = 0; i < ntk_value_count(metrics); i++)
     record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8) ? n * m * sinkhorn_seconds
                                                                                    : total * total * z.value_cost * entry_seconds;
-  out->seconds = z.iterations * step + z.records * record + z.spectra * pow(total, 3) * eigen_seconds;
+  record += ntk_theory_trainings(settings) * step + (ntk_value_count(ntk_value_find(settings, "record.theory")) ? step : 0);
+  double fields = z.fields.points * total * z.gradient_cost * entry_seconds;
+  fields += z.fields.trainings * (alone_seconds + (m + 1) * ((m + 1) * (z.value_cost * entry_seconds + z.products * product_seconds)));
+  out->seconds = z.iterations * step + fields + z.records * record + z.spectra * pow(total, 3) * eigen_seconds;
   bool trajectory = ntk_get_bool(settings, "record.trajectory");
+  out->arrays = trajectory || z.spectra > 0 || z.fields.output_bytes > 0;
   double positions = trajectory ? z.records * n * (double)z.d * sizeof(double) : 0;
   double spectra = z.spectra * total * (1 + (double)z.vectors) * sizeof(double);
-  out->output_bytes = (trajectory || z.spectra > 0) ? positions + spectra + m * (double)z.d * sizeof(double) + 65536 : 0;
-  double stored = z.products > 0 ? total * total / p * sizeof(double) : 0;
+  out->output_bytes = out->arrays ? positions + spectra + z.fields.output_bytes + m * (double)z.d * sizeof(double) + 65536 : 0;
+  double stored = z.products > 0 ? total * total / 2 / p * sizeof(double) : 0;
   double gram = z.spectra > 0 ? (double)ntk_gram_memory(z.n + z.m, (size_t)ranks, z.vectors) : 0;
-  out->memory_bytes = 96e6 + positions + spectra + (stored > gram ? stored : gram) + 40 * total * (double)(z.d + 8) * sizeof(double);
-  out->arrays = trajectory || z.spectra > 0;
+  out->memory_bytes = 96e6 + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + (stored > gram ? stored : gram) +
+                      40 * total * (double)(z.d + 8) * sizeof(double);
   return NULL;
 }

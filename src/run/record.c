@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/fields.h"
 #include "run/state.h"
+#include "run/theory.h"
 #include "spectrum/spectrum.h"
 
 /* Numbers of one metric into `row` (root only), NaN where it is not due. */
@@ -35,6 +37,9 @@ static ntk_error *record_numbers(ntk_run_state *s) {
     NTK_TRY(record_metric(s, s->metrics[i], root ? row + column : NULL));
     column += ntk_metric_count(s->metrics[i]);
   }
+  double theory[NTK_MAX_SERIES];
+  NTK_TRY(ntk_theory_record(s, theory));
+  if (root) memcpy(row + column, theory, (r->series - column) * sizeof *row);
   r->count++;
   return NULL;
 }
@@ -66,5 +71,5 @@ static ntk_error *record_spectrum(ntk_run_state *s) {
 ntk_error *ntk_run_state_record(ntk_run_state *s) {
   if (ntk_schedule_due(&s->record, s->iteration)) NTK_TRY(record_numbers(s));
   if (s->has_spectrum && ntk_schedule_due(&s->spectrum, s->iteration)) NTK_TRY(record_spectrum(s));
-  return NULL;
+  return ntk_run_fields_record(s);
 }

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "io/h5.h"
+#include "run/field_record.h"
 
 enum { NTK_MAX_SERIES = 64 };
 
@@ -24,6 +25,8 @@ typedef struct {
   double *eigenvalue;                                           /* spectra_capacity x eigenvalues */
   double *eigenvector;                                          /* spectra_capacity x total x eigenvectors, or NULL */
   double *alignment;                                            /* spectra_capacity x eigenvectors, or NULL */
+  size_t field_count;
+  ntk_field_record *fields;
 } ntk_records;
 
 /** Allocates for the sizes already set in `r` (capacities, n, d, series, total, eigenvalues, eigenvectors; `trajectory`: keep positions). */
@@ -36,7 +39,7 @@ bool ntk_records_arrays(const ntk_records *r);
 /** {"iteration": [...], "metrics": {"loss": [...], ...}} */
 void ntk_records_json(const ntk_records *r, ntk_text *out);
 
-/** Groups /trajectory, /metrics, /spectrum and /loss of a run file (interface: Files). */
+/** Groups /trajectory, /metrics, /spectrum, /fields and /loss of a run file (interface: Files); what is empty is left out. */
 NTK_CHECKED ntk_error *ntk_records_write(const ntk_records *r, ntk_h5 *file);
 /** The same datasets back into allocated records (of a checkpoint). NTK_E_INPUT when shapes do not fit. */
 NTK_CHECKED ntk_error *ntk_records_read(ntk_records *r, ntk_h5 *file);

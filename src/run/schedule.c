@@ -45,3 +45,11 @@ size_t ntk_schedule_count(const ntk_schedule *s) {
   if (s->every <= 0) return s->last > 0 ? 2 : 1;
   return (size_t)((s->last + s->every - 1) / s->every) + 1;
 }
+
+size_t ntk_schedule_before(const ntk_schedule *s, long long iteration) {
+  if (iteration <= 0) return 0;
+  if (!s->at) return s->every > 0 ? (size_t)((iteration - 1) / s->every) + 1 : 1;
+  size_t low = 0;
+  while (low < s->count && s->at[low] < iteration) low++;
+  return low;
+}

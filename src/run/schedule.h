@@ -18,6 +18,8 @@ typedef struct {
 NTK_CHECKED ntk_error *ntk_schedule_create(const ntk_value *section, long long last, ntk_schedule *out);
 void ntk_schedule_free(ntk_schedule *s);
 bool ntk_schedule_due(const ntk_schedule *s, long long iteration);
+/** How many due iterations are below this one. */
+size_t ntk_schedule_before(const ntk_schedule *s, long long iteration);
 /** Number of due iterations in 0..last. */
 size_t ntk_schedule_count(const ntk_schedule *s);
 

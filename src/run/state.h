@@ -15,6 +15,7 @@ typedef struct {
   const ntk_run_job *job;
   ntk_measure fake, real;
   ntk_discriminator *discriminator;
+  ntk_discriminator *probe; /* like it, for questions beside the flow; NULL where none is asked */
   ntk_flow *flow;
   size_t metric_count;
   ntk_metric **metrics;

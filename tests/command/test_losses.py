@@ -77,20 +77,19 @@ def loss_of(name):
     return {"fgan": {"divergence": "alpha", "alpha": float(name[6:])}} if name.startswith("alpha-") else {"fgan": {"divergence": name}}
 
 
-def trained(kernel, mass, fakes, primes, time, momentum=None, ridge=0.0):
-    """w(time) by SciPy's 8th-order method."""
+def trained(kernel, mass, fakes, primes, time, momentum=None, ridge=0.0, start=0, decaying=0):
+    """w(time) by SciPy's 8th-order method; f = start + decaying e^(-ridge t) + K w."""
     n = len(mass)
     fake = np.arange(n) < fakes
 
-    def pull(w):
-        f = kernel @ w
+    def pull(w, t):
+        f = start + np.exp(-ridge * t) * decaying + kernel @ w
         return -mass * np.where(fake, primes[0](f), primes[1](f)) - ridge * w
 
-    def slope(_, y):
-        return pull(y) if momentum is None else np.r_[y[n:], pull(y[:n]) + (momentum - 1) * y[n:]]
+    def slope(t, y):
+        return pull(y, t) if momentum is None else np.r_[y[n:], pull(y[:n], t) + (momentum - 1) * y[n:]]
 
-    start = np.zeros(n if momentum is None else 2 * n)
-    done = solve_ivp(slope, (0, time), start, method="DOP853", rtol=3e-14, atol=1e-15)
+    done = solve_ivp(slope, (0, time), np.zeros(n if momentum is None else 2 * n), method="DOP853", rtol=3e-14, atol=1e-15)
     assert done.success
     return done.y[:n, -1]
 

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "field/field.h"
 #include "field/krylov.h"
+#include "field/matrix.h"
 
 enum { N = 333, M = 517, C = 3 };
 
@@ -87,6 +88,32 @@ static void ranks_change_no_bit(void **state) {
   assert_memory_equal(here, alone, sizeof here);
   assert_memory_equal(here_gradient, alone_gradient, sizeof here_gradient);
   release(&p);
+}
+
+/* d = 20 goes through GEMM, whose bits follow the boundaries of tiles. */
+static void matrices_are_symmetric_and_the_same_on_any_number_of_ranks(void **state) {
+  (void)state;
+  for (size_t d = 2; d <= 20; d += 18) {
+    problem p = make(d);
+    double *expected = full_matrix(p.kernel, p.z, p.z), *here = normals(M * M, 4), *alone = normals(M * M, 4);
+    double *slopes = normals(N * M * d, 5), *slopes_alone = normals(N * M * d, 5);
+    int root = world.rank == 0;
+    OK(ntk_field_matrix(&world, p.kernel, p.z, NULL, 0, root ? here : NULL, NULL));
+    OK(ntk_field_matrix(&self, p.kernel, p.z, NULL, 0, alone, NULL));
+    if (root) assert_memory_equal(here, alone, M * M * sizeof *here);
+    for (size_t i = 0; i < M; i++)
+      for (size_t j = 0; j < M; j++) {
+        assert_true(alone[i * M + j] == alone[j * M + i]);
+        CLOSE(alone[i * M + j], expected[i * M + j], 1e-13 * expected[i * M + i]);
+      }
+    OK(ntk_field_matrix(&world, p.kernel, p.x, p.z, 1, root ? here : NULL, root ? slopes : NULL));
+    OK(ntk_field_matrix(&self, p.kernel, p.x, p.z, 1, alone, slopes_alone));
+    if (root) assert_memory_equal(here, alone, N * M * sizeof *here);
+    if (root) assert_memory_equal(slopes, slopes_alone, N * M * d * sizeof *slopes);
+    double *blocks[] = {expected, here, alone, slopes, slopes_alone};
+    for (size_t i = 0; i < 5; i++) free(blocks[i]);
+    release(&p);
+  }
 }
 
 static void stored_and_recomputed_products_agree_bit_for_bit(void **state) {
@@ -197,6 +224,7 @@ int main(int argc, char **argv) {
   check_ok(ntk_comm_create(MPI_COMM_SELF, &self), "self", __FILE__, __LINE__);
   const struct CMUnitTest tests[] = {cmocka_unit_test(sums_equal_the_matrix_product),
                                      cmocka_unit_test(ranks_change_no_bit),
+                                     cmocka_unit_test(matrices_are_symmetric_and_the_same_on_any_number_of_ranks),
                                      cmocka_unit_test(stored_and_recomputed_products_agree_bit_for_bit),
                                      cmocka_unit_test(krylov_equals_the_dense_function),
                                      cmocka_unit_test(a_tiny_component_that_carries_the_result_is_found),

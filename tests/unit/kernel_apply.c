@@ -54,6 +54,44 @@ static void apply_is_the_product(void **state) {
   free(a);
 }
 
+/* A tile's both directions are the tile and the transposed tile, whichever of the other results are asked for. */
+static void both_directions_are_two_tiles(void **state) {
+  (void)state;
+  const size_t dimensions[] = {2, 3, 7, 20}, row = 11, rows = N - 11, column = 5, columns = M - 5 - 9;
+  arrays *a = calloc(1, sizeof *a);
+  double *other = calloc(2 * M * MOST, sizeof *other), *expected = calloc((N + M) * (C + MOST), sizeof *expected);
+  for (size_t i = 0; i < NETWORK_COUNT; i++) {
+    double tolerance = fmax(strchr(NETWORKS[i], '[') ? 1e-9 : 1e-12, value_accuracy(NETWORKS[i]));
+    size_t d = dimensions[i % 4], c = i % 2 ? C : 1;
+    fill_points(N * d, a->x, 1);
+    fill_points(M * d, a->z, 2);
+    fill_points(M * C, a->w, 3);
+    pairing p = pairing_make(NETWORKS[i], "ntk", d, N, a->x, M, a->z);
+    ntk_tile tile = {p.x, p.z, row, rows, column, columns}, transposed = {p.z, p.x, column, columns, row, rows};
+    double *value = expected, *gradient = value + N * C, *other_value = gradient + N * MOST, *other_gradient = other_value + M * C;
+    memset(expected, 0, (N + M) * (C + MOST) * sizeof *expected);
+    ntk_tile_apply(p.kernel, p.workspace, tile, c, a->w, value, gradient);
+    ntk_tile_apply(p.kernel, p.workspace, transposed, c, a->w + 1, other_value, other_gradient);
+    for (int wanted = 1; wanted < 16; wanted += 2) {
+      memset(a->value, 0, sizeof a->value);
+      memset(a->gradient, 0, sizeof a->gradient);
+      memset(other, 0, 2 * M * MOST * sizeof *other);
+      ntk_both both = {a->w, a->w + 1, a->value, wanted & 2 ? a->gradient : NULL, wanted & 4 ? other : NULL, wanted & 8 ? other + M * MOST : NULL};
+      ntk_tile_apply_both(p.kernel, p.workspace, tile, c, &both);
+      double scale = largest(rows * c, value), other_scale = largest(columns * c, other_value);
+      for (size_t j = 0; j < rows * c; j++) CLOSE(a->value[j], value[j], tolerance * scale);
+      for (size_t j = 0; both.other_value && j < columns * c; j++) CLOSE(other[j], other_value[j], tolerance * other_scale);
+      scale = largest(rows * d, gradient), other_scale = largest(columns * d, other_gradient);
+      for (size_t j = 0; both.gradient && j < rows * d; j++) CLOSE(a->gradient[j], gradient[j], tolerance * scale);
+      for (size_t j = 0; both.other_gradient && j < columns * d; j++) CLOSE(both.other_gradient[j], other_gradient[j], tolerance * other_scale);
+    }
+    pairing_free(&p);
+  }
+  free(expected);
+  free(other);
+  free(a);
+}
+
 /* The same request gives the same bits, whatever the workspace was used for before. */
 static void bits_depend_on_the_tile_only(void **state) {
   (void)state;
@@ -82,6 +120,7 @@ static void bits_depend_on_the_tile_only(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(apply_is_the_product),
+      cmocka_unit_test(both_directions_are_two_tiles),
       cmocka_unit_test(bits_depend_on_the_tile_only),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,18 +27,26 @@ static ntk_measure normal(size_t n, size_t d, uint64_t seed, uint32_t stream, do
   return m;
 }
 
+static int ascending(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
+
 static void release(ntk_measure *m) {
   free(m->x);
   free(m->mass);
 }
 
-static ntk_mmd evaluate(const ntk_comm *comm, const char *network, const ntk_measure *x, const ntk_measure *y, size_t permutations, uint64_t seed) {
+static ntk_mmd evaluate_by(const ntk_comm *comm, ntk_mmd_method method, const char *network, const ntk_measure *x, const ntk_measure *y,
+                           size_t permutations, uint64_t seed) {
   ntk_mmd out;
   ntk_kernel *kernel = NULL;
   OK(ntk_kernel_parse(network, "ntk", x->d, &kernel));
-  OK(ntk_mmd_evaluate(comm, kernel, x, y, permutations, (ntk_rng){seed, 0, NTK_STREAM_PERMUTE}, &out));
+  const ntk_mmd_options options = {permutations, method, {seed, 0, NTK_STREAM_PERMUTE}, NULL};
+  OK(ntk_mmd_measures(comm, kernel, x, y, &options, &out));
   ntk_kernel_free(&kernel);
   return out;
+}
+
+static ntk_mmd evaluate(const ntk_comm *comm, const char *network, const ntk_measure *x, const ntk_measure *y, size_t permutations, uint64_t seed) {
+  return evaluate_by(comm, NTK_MMD_BINS, network, x, y, permutations, seed);
 }
 
 static double rbf(const ntk_measure *x, size_t i, const ntk_measure *y, size_t j) {
@@ -66,7 +74,7 @@ static void equals_the_double_sums(void **state) {
     CLOSE(all.biased, mean(&x, &x, 0) + mean(&y, &y, 0) - 2 * mean(&x, &y, 0), 1e-14);
     CLOSE(all.unbiased, u_statistic(&x, &y), 1e-14);
     assert_true(all.rounding > 0 && all.rounding < 1e-13);
-    assert_memory_equal(&all, &alone, sizeof all);
+    assert_memory_equal(&all, &alone, offsetof(ntk_mmd, paired));
     release(&x);
     release(&y);
   }
@@ -120,12 +128,12 @@ static void a_homogeneous_kernel_does_not_see_the_origin(void **state) {
   release(&x), release(&y);
 }
 
-/* The share of all labellings of the pooled points whose U-statistic is at least the observed one. */
-static double enumerated(const ntk_measure *x, const ntk_measure *y) {
+/* The share of all labellings (or of those that swap points of the same number) whose U-statistic is at least the observed one. */
+static double enumerated(const ntk_measure *x, const ntk_measure *y, bool pairs) {
   size_t p = x->n + y->n, reached = 0, all = 0;
   double observed = u_statistic(x, y);
   for (unsigned bits = 0; bits < 1u << p; bits++) {
-    if ((size_t)__builtin_popcount(bits) != x->n) continue;
+    if ((size_t)__builtin_popcount(bits) != x->n || (pairs && ((bits >> x->n) ^ bits) % (1u << x->n) != (1u << x->n) - 1)) continue;
     double a[64], b[64];
     size_t i = 0, j = 0;
     for (size_t k = 0; k < p; k++) {
@@ -143,34 +151,88 @@ static double enumerated(const ntk_measure *x, const ntk_measure *y) {
 static void p_values_match_full_enumeration(void **state) {
   const test_comms *comms = *state;
   enum { B = 1500 };
-  static const size_t sizes[][2] = {{3, 3}, {2, 5}, {5, 2}, {4, 5}};
-  for (uint64_t s = 0; s < 4; s++)
+  static const size_t sizes[][2] = {{3, 3}, {2, 5}, {5, 2}, {4, 5}, {5, 5}};
+  for (uint64_t s = 0; s < 5; s++)
     for (uint64_t seed = 0; seed < 3; seed++) {
       ntk_measure x = normal(sizes[s][0], 2, seed, 1, 0), y = normal(sizes[s][1], 2, seed, 2, 0.7);
-      double exact = enumerated(&x, &y), p = evaluate(&comms->world, RBF, &x, &y, B, seed).p_value;
-      CLOSE(p, exact, 4.5 * sqrt(exact * (1 - exact) / B) + 1.0 / B);
+      double exact = enumerated(&x, &y, false), within = 4.5 * sqrt(exact * (1 - exact) / B) + 1.0 / B;
+      CLOSE(evaluate_by(&comms->world, NTK_MMD_BINS, RBF, &x, &y, B, seed).p_value, exact, within);
+      CLOSE(evaluate_by(&comms->world, NTK_MMD_LABELS, RBF, &x, &y, B, seed).p_value, exact, within);
+      if (x.n == y.n) {
+        ntk_mmd wild = evaluate_by(&comms->world, NTK_MMD_WILD, RBF, &x, &y, B, seed);
+        exact = enumerated(&x, &y, true);
+        assert_true(wild.paired);
+        CLOSE(wild.p_value, exact, 4.5 * sqrt(exact * (1 - exact) / B) + 1.0 / B);
+      }
       release(&x), release(&y);
     }
 }
 
+/* n, m of more than a thousand points together have several in a bin. The wild bootstrap of n != m keeps its level for large samples only. */
 static void the_level_is_kept_and_differences_are_found(void **state) {
   const test_comms *comms = *state;
   enum { CASES = 80, B = 39 };
-  size_t low = 0, high = 0;
-  for (uint64_t seed = 0; seed < CASES; seed++) {
-    ntk_measure x = normal(12, 2, 100 + seed, 1, 0), y = normal(9, 2, 100 + seed, 2, 0);
-    double p = evaluate(&comms->world, RBF, &x, &y, B, seed).p_value;
-    low += p <= 0.25;
-    high += p > 0.75;
+  static const size_t sizes[][3] = {{12, 9, 0}, {12, 9, 1}, {12, 12, 2}, {700, 450, 0}, {60, 1200, 0}, {600, 600, 2}, {700, 450, 2}};
+  for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+    size_t low = 0, high = 0, n = sizes[k][0], m = sizes[k][1];
+    ntk_mmd_method method = (ntk_mmd_method)sizes[k][2];
+    for (uint64_t seed = 0; seed < CASES; seed++) {
+      ntk_measure x = normal(n, 1, 100 + seed, 1, 0), y = normal(m, 1, 100 + seed, 2, 0);
+      double p = evaluate_by(&comms->world, method, RBF, &x, &y, B, seed).p_value;
+      low += p <= 0.25;
+      high += p > 0.75;
+      release(&x), release(&y);
+    }
+    assert_in_range(low, 6, 36); /* 20 expected, standard deviation 3.9 */
+    assert_in_range(high, 6, 36);
+    ntk_measure x = normal(n + 30, 2, 9, 1, 0), y = normal(m + 30, 2, 9, 2, 2);
+    CLOSE(evaluate_by(&comms->world, method, RBF, &x, &y, 199, 1).p_value, 1.0 / 200, 1e-15);
+    for (size_t i = 0; i < 2 * x.n; i++) x.x[i] = 1;
+    for (size_t i = 0; i < 2 * y.n; i++) y.x[i] = 1;
+    CLOSE(evaluate_by(&comms->world, method, RBF, &x, &y, 199, 1).p_value, 1, 0); /* every labelling ties */
     release(&x), release(&y);
   }
-  assert_in_range(low, 6, 36); /* 20 expected, standard deviation 3.9 */
-  assert_in_range(high, 6, 36);
-  ntk_measure x = normal(40, 2, 9, 1, 0), y = normal(50, 2, 9, 2, 2);
-  CLOSE(evaluate(&comms->world, RBF, &x, &y, 199, 1).p_value, 1.0 / 200, 1e-15);
-  for (size_t i = 0; i < 2 * x.n; i++) x.x[i] = 1;
-  for (size_t i = 0; i < 2 * y.n; i++) y.x[i] = 1;
-  CLOSE(evaluate(&comms->world, RBF, &x, &y, 199, 1).p_value, 1, 0); /* every labelling ties */
+}
+
+/* Points sorted in their files are no hindrance: they are shuffled first. */
+static void the_order_of_the_points_does_not_matter_to_the_level(void **state) {
+  const test_comms *comms = *state;
+  size_t low = 0;
+  for (uint64_t seed = 0; seed < 40; seed++) {
+    ntk_measure x = normal(700, 1, 500 + seed, 1, 0), y = normal(700, 1, 500 + seed, 2, 0);
+    qsort(x.x, x.n, sizeof *x.x, ascending);
+    qsort(y.x, y.n, sizeof *y.x, ascending);
+    low += evaluate(&comms->world, RBF, &x, &y, 39, seed).p_value <= 0.25;
+    release(&x), release(&y);
+  }
+  assert_in_range(low, 2, 20); /* 10 expected, standard deviation 2.7 */
+}
+
+/* Values between 0.280 and 0.283 with an MMD^2 far below: what they have in common must not cost digits. */
+static void a_nearly_constant_kernel_keeps_its_digits(void **state) {
+  const test_comms *comms = *state;
+  const char *sigmoid = "{type: mlp, depth: 3, activation: sigmoid_like, bias_stddev: 0.2}";
+  enum { N = 150 };
+  ntk_measure x = normal(N, 2, 3, 1, 0), y = normal(N, 2, 3, 2, 0.1);
+  long double sum = 0;
+  ntk_kernel *kernel = NULL;
+  ntk_prepared *points[2] = {NULL, NULL};
+  ntk_workspace *workspace = NULL;
+  double k[4][N * N];
+  OK(ntk_kernel_parse(sigmoid, "nngp", 2, &kernel));
+  OK(ntk_prepare(kernel, N, x.x, &points[0]));
+  OK(ntk_prepare(kernel, N, y.x, &points[1]));
+  OK(ntk_workspace_create(kernel, &workspace));
+  for (size_t b = 0; b < 4; b++) ntk_tile_values(kernel, workspace, (ntk_tile){points[b / 2], points[b % 2], 0, N, 0, N}, k[b], N);
+  for (size_t i = 0; i < N * N; i++) sum += (long double)k[0][i] - k[1][i] - k[2][i] + k[3][i];
+  ntk_mmd mmd;
+  const ntk_mmd_options options = {0, NTK_MMD_BINS, {1, 0, NTK_STREAM_PERMUTE}, NULL};
+  OK(ntk_mmd_measures(&comms->world, kernel, &x, &y, &options, &mmd));
+  double exact = (double)(sum / (N * N));
+  CLOSE(mmd.biased, exact, 0.25 * 0x1p-53 * k[0][0]); /* a plain double sum is off by several units of k */
+  ntk_workspace_free(&workspace);
+  for (size_t b = 0; b < 2; b++) ntk_prepared_free(&points[b]);
+  ntk_kernel_free(&kernel);
   release(&x), release(&y);
 }
 
@@ -198,6 +260,8 @@ int main(int argc, char **argv) {
                                      cmocka_unit_test(a_homogeneous_kernel_does_not_see_the_origin),
                                      cmocka_unit_test(p_values_match_full_enumeration),
                                      cmocka_unit_test(the_level_is_kept_and_differences_are_found),
+                                     cmocka_unit_test(the_order_of_the_points_does_not_matter_to_the_level),
+                                     cmocka_unit_test(a_nearly_constant_kernel_keeps_its_digits),
                                      cmocka_unit_test(the_standard_error_is_that_of_repetitions)};
   int failed = cmocka_run_group_tests(tests, comms_create, comms_free);
   MPI_Finalize();

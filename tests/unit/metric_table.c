@@ -93,7 +93,8 @@ static void mmd2_uses_the_run_s_kernel_or_its_own(void **state) {
   ntk_metric *metric = NULL;
   double got[2], gaussian[2];
   OK(ntk_kernel_parse("{type: mlp, depth: 2, activation: relu, bias_stddev: 1}", "ntk", D, &kernel));
-  OK(ntk_mmd_evaluate(&comms->world, kernel, &fake, &real, 0, rng, &mmd));
+  const ntk_mmd_options options = {0, NTK_MMD_BINS, rng, NULL};
+  OK(ntk_mmd_measures(&comms->world, kernel, &fake, &real, &options, &mmd));
   evaluate(comms, "mmd2", kernel, 2, got);
   assert_same_bits(&got[0], &mmd.biased, 1);
   assert_same_bits(&got[1], &mmd.unbiased, 1);

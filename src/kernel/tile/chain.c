@@ -7,9 +7,12 @@
 #include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
 
-/* r, S2 and delta in front of the first activation, q - r there, r of the input. */
+/* Below it the sine is rounding, but its inverse still a number. */
+#define SMALLEST_SINE 1e-150
+
+/* r, S2 and q - r in front of the first activation, q - s and r of the input. */
 typedef struct {
-  double r, s2, gap, input_r;
+  double r, s2, gap, p, input_r;
 } first_state;
 
 /* (x_a v_b - x_b v_a)^2, v = z or x - z. */
@@ -41,16 +44,18 @@ NTK_INLINE first_state from_points(const ntk_chain_source *source, const size_t 
   return (first_state){.r = in.weight * inverse * r + in.bias,
                        .s2 = in.weight * in.weight * s2 + in.weight * in.bias * inverse * delta,
                        .gap = in.weight * inverse * along,
+                       .p = inverse * (2 * along - delta),
                        .input_r = inverse * r};
 }
 
 NTK_INLINE first_state from_general(const ntk_chain_source *source, const size_t j) {
   const double *in = source->general;
   const ntk_dense dense = source->dense;
-  double r = in[NTK_R * NTK_BLOCK + j], delta = in[NTK_DELTA * NTK_BLOCK + j];
+  double r = in[NTK_R * NTK_BLOCK + j], delta = in[NTK_DELTA * NTK_BLOCK + j], p = in[NTK_P * NTK_BLOCK + j];
   return (first_state){.r = dense.weight * r + dense.bias,
                        .s2 = dense.weight * dense.weight * in[NTK_S2 * NTK_BLOCK + j] + dense.weight * dense.bias * delta,
-                       .gap = 0.5 * dense.weight * (delta + in[NTK_P * NTK_BLOCK + j]),
+                       .gap = 0.5 * dense.weight * (delta + p),
+                       .p = p,
                        .input_r = r};
 }
 
@@ -71,7 +76,7 @@ NTK_INLINE angle_state first_angle(first_state in, double norm, double inverse) 
 
 /* v: see chain.h. */
 NTK_INLINE angle_state later_angle(double c, double inverse, double v, const bool obtuse) {
-  double fall = c * inverse + v * v, other = 2 - fall;
+  double fall = inverse == 0 ? 1 : c * inverse + v * v, other = 2 - fall;
   bool is_obtuse = obtuse && fall > 1;
   double u = obtuse ? (fall < other ? fall : other) : fall;
   return (angle_state){.u = u, .sine = sqrt(u * (2 - u)), .fall = fall, .obtuse = is_obtuse};
@@ -83,6 +88,8 @@ NTK_INLINE void chain_layer(const ntk_chain_pass *pass, const int place, const i
   const ntk_chain_row row = pass->row;
   const double *root = pass->columns.root, *inverse_root = pass->columns.inverse;
   const double *tangent = pass->columns.tangent, *cosine = pass->columns.cosine;
+  const ntk_chain_row next_row = pass->next_row;
+  const double *next_root = pass->next_columns.root, *next_tangent = pass->next_columns.tangent, *next_height = pass->next_columns.height;
   const double f = pass->f, g = pass->g, bias = pass->bias, nngp = pass->nngp, constant = pass->constant;
   /* A copy: what the loop stores cannot change it. */
   const ntk_chain_source source = pass->source;
@@ -94,13 +101,14 @@ NTK_INLINE void chain_layer(const ntk_chain_pass *pass, const int place, const i
 #pragma omp simd
   for (size_t j = 0; j < count; j++) {
     double norm = row.root * root[j], inverse = row.inverse * inverse_root[j];
-    first_state in = {0, 0, 0, 0};
+    first_state in = {0, 0, 0, 0, 0};
     angle_state angle;
     if (first) {
       in = d ? from_points(&source, j, d) : from_general(&source, j);
       angle = first_angle(in, norm, inverse);
     } else {
-      angle = later_angle(state[NTK_CHAIN_C * NTK_BLOCK + j], inverse, row.cosine * cosine[j] * (row.tangent - tangent[j]), may_be_obtuse);
+      double v = gradient ? state[NTK_CHAIN_V * NTK_BLOCK + j] : row.cosine * cosine[j] * (row.tangent - tangent[j]);
+      angle = later_angle(state[NTK_CHAIN_C * NTK_BLOCK + j], inverse, v, may_be_obtuse);
     }
     double u = angle.u, sine = angle.sine, more = sine * (u * ntk_angle_series(u)), acute = sine + more;
     double theta = acute, loss = u * acute - more; /* sin(theta) - theta cos(theta) */
@@ -121,11 +129,21 @@ NTK_INLINE void chain_layer(const ntk_chain_pass *pass, const int place, const i
       if (!last) state[NTK_CHAIN_GAP * NTK_BLOCK + j] = g * gap - norm_loss;
       if (!last || !ntk) state[NTK_CHAIN_DELTA_A * NTK_BLOCK + j] = new_delta_a;
       if (!last || !ntk) state[NTK_CHAIN_R_B * NTK_BLOCK + j] = new_r_b;
+      double size = ntk_larger(sine, SMALLEST_SINE), inverse_size = 1;
+      if (!last) {
+        double sums = (next_row.root + next_root[j]) * (next_row.tangent + next_tangent[j]), quotient = 1 / ntk_larger(size * sums, DBL_MIN);
+        double p = first ? in.p : state[NTK_CHAIN_P * NTK_BLOCK + j];
+        if (first) state[NTK_CHAIN_P * NTK_BLOCK + j] = p;
+        inverse_size = sums * quotient;
+        state[NTK_CHAIN_V * NTK_BLOCK + j] = p * (next_row.height * next_height[j]) * (size * quotient);
+      } else {
+        inverse_size = 1 / size;
+      }
       if (ntk) {
         double t_a = first ? 0.5 * input.nngp_factor : state[NTK_CHAIN_T_A * NTK_BLOCK + j];
         double t_b = first ? input.nngp_factor : state[NTK_CHAIN_T_B * NTK_BLOCK + j];
         /* The symmetric derivative has no term 1/S where S = 0. */
-        double curve = f * inverse * t / sine;
+        double curve = f * inverse * t * inverse_size;
         curve = sine > 0 ? curve : 0;
         state[NTK_CHAIN_T_A * NTK_BLOCK + j] = dot * t_a + curve * (curve_factor * gap - 0.5 * delta_a) + half_nngp * (after_tangent - new_delta_a);
         state[NTK_CHAIN_T_B * NTK_BLOCK + j] = dot * t_b + curve * r_b + nngp * new_r_b;

@@ -2,9 +2,11 @@
  *  as ab_relu.c with less to carry from layer to layer.
  *
  *  State of a pair: c = sqrt(q s) - r >= 0 without the share of the last bias, T, and for gradients delta_A, r_B, T_A, T_B and q - r. The angle between
- *  the two points in front of an activation is u = 1 - cos(theta) = c/sqrt(q s) + v^2: what a bias adds to sqrt(q s) - r depends on the two points'
- *  variances alone. With q = a^2 + b^2, b^2 the bias and tan(phi) = a/b, it is sqrt(q s) (1 - cos(phi - phi')), so
- *  v = sqrt(2) sin((phi - phi')/2), from per-point tables of tan(phi/2) and 2^(1/4) cos(phi/2). Every sum has terms of one sign only.
+ *  the two points in front of an activation is u = 1 - cos(theta) = c/sqrt(q s) + v^2: what a bias b^2 adds to sqrt(q s) - r depends on the two points'
+ *  variances alone. With q = a^2 + b^2 and tan(phi) = a/b it is sqrt(q s) (1 - cos(phi - phi')), so v = sqrt(2) sin((phi - phi')/2), and with
+ *  t = tan(phi/2) and C = 2^(1/4) cos(phi/2) of each point v = C C' (t - t'). That is enough for values. Gradients of close points need v to the last
+ *  digit: v = 2 b C C' (q - s)/[(sqrt q + sqrt s)(t + t')(sqrt q + b)(sqrt s + b)], where q - s is a multiple of that of the input. The quotient comes
+ *  from the division that the layer before needs anyway.
  */
 #ifndef NTK_KERNEL_TILE_CHAIN_H
 #define NTK_KERNEL_TILE_CHAIN_H
@@ -14,15 +16,27 @@
 #include "kernel/tile/engine.h"
 
 /** Arrays of the state. The output's k, k_A (delta_A without the NTK) and k_B are in K, and T_A or DELTA_A, and T_B or R_B. */
-enum { NTK_CHAIN_C, NTK_CHAIN_K, NTK_CHAIN_DELTA_A, NTK_CHAIN_R_B, NTK_CHAIN_T_A, NTK_CHAIN_T_B, NTK_CHAIN_GAP, NTK_CHAIN_STATES };
+enum {
+  NTK_CHAIN_C,
+  NTK_CHAIN_K,
+  NTK_CHAIN_DELTA_A,
+  NTK_CHAIN_R_B,
+  NTK_CHAIN_T_A,
+  NTK_CHAIN_T_B,
+  NTK_CHAIN_GAP,
+  NTK_CHAIN_P,
+  NTK_CHAIN_V,
+  NTK_CHAIN_STATES
+};
 
-/** Tables over points in front of an activation; `tangent` and `cosine` are those of phi/2, the cosine with the factor 2^(1/4). */
+/** Tables over points in front of an activation: `tangent` t, `cosine` C, `height` C/(sqrt q + b), for a row times 2 b dq/dq of the input. The last three
+ *  are not there for the first one. */
 typedef struct {
-  const double *root, *inverse, *tangent, *cosine;
+  const double *root, *inverse, *tangent, *cosine, *height;
 } ntk_chain_columns;
 
 typedef struct {
-  double root, inverse, tangent, cosine;
+  double root, inverse, tangent, cosine, height;
 } ntk_chain_row;
 
 enum { NTK_CHAIN_DIRECT = 3 };
@@ -42,8 +56,8 @@ typedef struct {
 typedef struct {
   size_t groups;
   double *state;
-  ntk_chain_row row;
-  ntk_chain_columns columns;
+  ntk_chain_row row, next_row; /* in front of this activation and of the next one */
+  ntk_chain_columns columns, next_columns;
   double f, g;                 /* of the activation, times the weight of the dense layer behind it */
   double bias, nngp, constant; /* of that layer; nngp: its factor over its weight */
   double q_tangent;            /* dq/dq of the input in front of the activation */

@@ -24,8 +24,11 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .norm = NTK_TILE(ntk_norm),
     .sum = NTK_TILE(ntk_sum),
     .dot = NTK_TILE(ntk_reduce_dot),
+    .add = NTK_TILE(ntk_reduce_add),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .features = NTK_TILE(ntk_series_features),
+    .feature_row = NTK_TILE(ntk_feature_row),
+    .feature_lanes = NTK_TILE(ntk_feature_lanes),
     .chain = &NTK_TILE(ntk_chain),
     .image = &NTK_TILE(ntk_image),
 };

@@ -14,6 +14,7 @@
 #ifndef NTK_KERNEL_TILE_ENGINE_H
 #define NTK_KERNEL_TILE_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { NTK_BLOCK = 128, NTK_LANES = 8, NTK_DIRECT_DIMENSION = 16, NTK_CONSTANTS = 20 };
@@ -80,6 +81,15 @@ typedef struct {
   void (*quadrature)(const double *constants, double q, double rho, double s, double given[NTK_GIVEN]); /* any pair, slowly */
 } ntk_series;
 
+/** Nodes of an interpolant of features, see src/kernel/octaves.h. */
+enum { NTK_OCTAVE_NODES = 16 };
+
+/** `count` entries of an interpolant: coefficients[k*size + entry] of the Chebyshev polynomial T_k. */
+typedef struct {
+  const double *coefficients;
+  size_t size, count;
+} ntk_octave_run;
+
 /** Nodes z > 0 of a quadrature, even and odd part of the integrand with its weights; see ntk_engine.features. */
 typedef struct {
   size_t nodes;
@@ -137,8 +147,12 @@ typedef struct {
   const ntk_pass_function *layer[NTK_DUAL_COUNT]; /* each indexed by mode */
   const ntk_pass_function *norm, *sum;
   double (*dot)(size_t groups, const double *a, const double *b);
+  void (*add)(size_t groups, double factor, const double *a, double *sum); /* sum += factor a */
   double (*reduce)(const ntk_reduction *reduction);
   size_t (*features)(const ntk_hermite *h, size_t count, double enough, double *gamma);
+  /* out[entry] = scale times the interpolant at a position; for NTK_LANES of each to (or `add`: added to) out[entry*stride + lane]. */
+  void (*feature_row)(const ntk_octave_run *run, double position, double scale, double *out);
+  void (*feature_lanes)(const ntk_octave_run *run, const double *position, const double *scale, bool add, double *out, size_t stride);
   const struct ntk_chain_engine *chain; /* tile/chain.h */
   const struct ntk_image_engine *image; /* tile/image.h */
 } ntk_engine;

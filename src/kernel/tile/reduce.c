@@ -8,6 +8,11 @@ double NTK_TILE(ntk_reduce_dot)(size_t groups, const double *a, const double *b)
   return sum;
 }
 
+void NTK_TILE(ntk_reduce_add)(size_t groups, double factor, const double *a, double *sum) {
+#pragma omp simd
+  for (size_t j = 0; j < groups * NTK_LANES; j++) sum[j] += factor * a[j];
+}
+
 double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction) {
   const size_t count = reduction->groups * NTK_LANES;
   const double *weights = reduction->weights, *a = reduction->a, *b = reduction->b, offset = reduction->offset, scale = reduction->scale;

@@ -146,7 +146,10 @@ NTK_INLINE void given_values(const ntk_pass *pass, double *value, const bool gra
     double c = r[j] * (pass->row_before.inverse * inverse[j]);
     rho[j] = c > 1 ? 1 : c < -1 ? -1 : c;
   }
-  series_work w = {.series = s, .rho = rho, .terms = s->row_terms < s->column_terms ? s->row_terms : s->column_terms};
+  series_work w; /* large: not initialised as a whole */
+  w.series = s;
+  w.rho = rho;
+  w.terms = s->row_terms < s->column_terms ? s->row_terms : s->column_terms;
   row_factors(&w, gradient);
   size_t j = 0;
   for (; j + WIDE * NTK_LANES <= count; j += WIDE * NTK_LANES) add_lanes(&w, j, WIDE, gradient);

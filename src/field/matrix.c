@@ -1,0 +1,96 @@
+#include "field/matrix.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "field/tiles.h"
+
+enum { ROWS = 64 };
+
+/* A strip is ROWS rows of the matrix: all columns, or from the diagonal on where it is symmetric. Strip s of many is done by rank s modulo ranks: the
+ * short ones at the end are shared out as evenly as the long ones. */
+typedef struct {
+  const ntk_comm *comm;
+  const ntk_kernel *kernel;
+  const ntk_prepared *x, *z;
+  ntk_workspace *workspace;
+  size_t n, m, width; /* width: numbers of an entry, 1 or d */
+  bool is_symmetric;
+  double *strip; /* ROWS x m x width */
+} matrix;
+
+typedef void (*tile_function)(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld);
+
+static size_t strip_rows(const matrix *a, size_t row) { return ntk_min_size(ROWS, a->n - row); }
+
+static size_t first_column(const matrix *a, size_t row) { return a->is_symmetric ? row / NTK_TILE_COLUMNS * NTK_TILE_COLUMNS : 0; }
+
+static void compute(const matrix *a, tile_function tile_of, size_t row, double *out) {
+  for (size_t j = first_column(a, row); j < a->m; j += NTK_TILE_COLUMNS) {
+    ntk_tile tile = {a->x, a->z, row, strip_rows(a, row), j, ntk_min_size(NTK_TILE_COLUMNS, a->m - j)};
+    tile_of(a->kernel, a->workspace, tile, out + j * a->width, a->m);
+  }
+}
+
+/* Copies what is above the diagonal below it. */
+static void mirror(size_t n, double *values) {
+  for (size_t row = 0; row < n; row += ROWS)
+    for (size_t column = 0; column <= row; column += ROWS)
+      for (size_t i = row; i < ntk_min_size(row + ROWS, n); i++)
+        for (size_t j = column; j < ntk_min_size(column + ROWS, i); j++) values[i * n + j] = values[j * n + i];
+}
+
+/* One strip over from its rank to rank 0, in pieces within MPI's counts. */
+static ntk_error *move(const matrix *a, size_t row, int owner, double *values) {
+  size_t count = strip_rows(a, row) * a->m * a->width, piece = (size_t)1 << 27;
+  for (size_t i = 0; i < count; i += piece) {
+    int here = (int)ntk_min_size(piece, count - i);
+    if (a->comm->rank == owner) NTK_TRY(ntk_mpi(MPI_Send(values + i, here, MPI_DOUBLE, 0, 0, a->comm->mpi), "MPI_Send"));
+    if (a->comm->rank == 0) NTK_TRY(ntk_mpi(MPI_Recv(values + i, here, MPI_DOUBLE, owner, 0, a->comm->mpi, MPI_STATUS_IGNORE), "MPI_Recv"));
+  }
+  return NULL;
+}
+
+/* Rank 0 computes its strip before it receives the others of the same round, which are computed meanwhile. */
+static ntk_error *strips(const matrix *a, tile_function tile_of, double *out) {
+  size_t ranks = (size_t)a->comm->size, rank = (size_t)a->comm->rank, strip = ROWS * a->m * a->width;
+  for (size_t round = 0; round * ROWS < a->n; round += ranks) {
+    size_t row = (round + rank) * ROWS;
+    double *own = rank ? a->strip : out + round * strip;
+    if (row < a->n) compute(a, tile_of, row, own);
+    if (rank && row < a->n) NTK_TRY(move(a, row, a->comm->rank, own));
+    for (size_t r = 1; !rank && r < ranks && (round + r) * ROWS < a->n; r++) NTK_TRY(move(a, (round + r) * ROWS, (int)r, out + (round + r) * strip));
+  }
+  return NULL;
+}
+
+static ntk_error *check(size_t n, size_t m, size_t width, const double *numbers, const char *what) {
+  for (size_t i = 0; i < n * m * width; i++)
+    if (!isfinite(numbers[i])) return ntk_fail(NTK_E_NONFINITE, "%s(x_%zu, z_%zu) is not finite", what, i / width / m, i / width % m);
+  return NULL;
+}
+
+ntk_error *ntk_field_matrix(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, int with_gradients,
+                            double *values, double *gradients) {
+  matrix a = {.comm = comm, .kernel = kernel, .x = x, .z = z ? z : x, .width = 1, .is_symmetric = !z};
+  size_t d = ntk_kernel_dimension(kernel);
+  a.n = ntk_prepared_count(x), a.m = ntk_prepared_count(a.z);
+  ntk_error *err = ntk_workspace_create(kernel, &a.workspace);
+  if (!err && comm->rank) err = ntk_alloc(ROWS * a.m, (with_gradients ? d : 1) * sizeof(double), &a.strip);
+  NTK_TRY_OUT(ntk_agree(comm, err));
+  NTK_TRY_OUT(strips(&a, ntk_tile_values, values));
+  if (a.is_symmetric && values) mirror(a.n, values);
+  if (values) err = check(a.n, a.m, 1, values, "k");
+  if (with_gradients && !err) {
+    a.width = d, a.is_symmetric = false;
+    err = strips(&a, ntk_tile_gradients, gradients);
+  }
+  if (!err && gradients) err = check(a.n, a.m, d, gradients, "gradient of k");
+  err = ntk_agree(comm, err);
+out:
+  ntk_workspace_free(&a.workspace);
+  free(a.strip);
+  return err;
+}

@@ -1,0 +1,223 @@
+#include "kernel/octaves.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "kernel/features.h"
+#include "kernel/quadrature.h"
+
+/* |z| up to which a standard normal density times an orthonormal Hermite polynomial counts. */
+#define HERMITE_RANGE 13.0
+
+enum { NODES = NTK_OCTAVE_NODES, FIRST_END = -6, MOST_GAMMAS = 2 * NTK_SERIES_TERMS + 8 };
+
+/* Work of making one octave. */
+typedef struct {
+  const ntk_octaves *octaves;
+  double range; /* |x| up to which phi'' counts */
+  size_t most_nodes;
+  double *z, *even, *odd, *psi; /* psi: two arrays */
+  double *gamma;                /* room for NTK_SERIES_TERMS terms */
+} octave_work;
+
+static void free_work(octave_work *w) {
+  free(w->z);
+  free(w->even);
+  free(w->odd);
+  free(w->psi);
+  free(w->gamma);
+}
+
+static ntk_error *allocate_work(octave_work *w, double largest) {
+  w->range = ntk_function_range(w->octaves->function);
+  w->most_nodes = (size_t)(fmin(HERMITE_RANGE * fmax(1, sqrt(largest)), fmax(w->range, HERMITE_RANGE)) / NTK_QUADRATURE_STEP) + 2;
+  NTK_TRY(NTK_NEW(w->most_nodes, &w->z));
+  NTK_TRY(NTK_NEW(w->most_nodes, &w->even));
+  NTK_TRY(NTK_NEW(w->most_nodes, &w->odd));
+  NTK_TRY(NTK_NEW(2 * w->most_nodes, &w->psi));
+  return NTK_NEW(MOST_GAMMAS, &w->gamma);
+}
+
+/* Nodes and integrand for one variance: even and odd part of phi'', with the weight and psi_n = he_n exp(-z^2/4) in mind. */
+static size_t fill_nodes(octave_work *w, double q, ntk_means *means) {
+  const ntk_function *function = w->octaves->function;
+  double step = ntk_quadrature_step(q), root = sqrt(q);
+  size_t nodes = 0;
+  bool here = NTK_NORMAL_RANGE * root <= w->range; /* these nodes do for the means as well */
+  *means = here ? (ntk_means){0, 0, 0, 0, 0, 0} : ntk_function_means(function, q);
+  while (nodes < w->most_nodes) {
+    double z = ((double)nodes + 0.5) * step;
+    if (z >= HERMITE_RANGE || root * z > w->range) break;
+    double right[3], left[3], normal = exp(-0.25 * z * z), weight = step * 0.39894228040143267794 * normal;
+    ntk_function_jet(function, root * z, right);
+    ntk_function_jet(function, -root * z, left);
+    if (here) ntk_means_add(right, weight * normal, means);
+    if (here) ntk_means_add(left, weight * normal, means);
+    w->z[nodes] = z;
+    w->even[nodes] = weight * (right[2] + left[2]);
+    w->odd[nodes] = weight * (right[2] - left[2]);
+    w->psi[nodes] = normal;
+    nodes++;
+  }
+  return nodes;
+}
+
+/* What one variance gives beside its gammas: how many there are, and what is left of E phi''^2 behind the last. */
+typedef struct {
+  ntk_means means;
+  size_t gammas;
+  double left;
+} point_sums;
+
+/* Fills w->gamma up to `count`, or (`all` not set) until what is left is negligible. */
+static point_sums point_gammas(octave_work *w, double q, size_t count, bool all) {
+  point_sums sums;
+  size_t nodes = fill_nodes(w, q, &sums.means);
+  /* The arrays of psi follow each other without a gap. */
+  ntk_hermite h = {nodes, w->z, w->even, w->odd, w->psi};
+  double negligible = fmax(1e-4 * w->octaves->constants[NTK_SERIES_TOLERANCE], 4 * DBL_EPSILON), squares = 0;
+  double enough = all ? INFINITY : sums.means.curve_square * (1 - negligible);
+  sums.gammas = w->octaves->engine->features(&h, count, enough, w->gamma);
+  for (size_t n = 0; n < sums.gammas; n++) squares += w->gamma[n] * w->gamma[n];
+  sums.left = sums.means.curve_square > squares ? sums.means.curve_square - squares : 0;
+  return sums;
+}
+
+/* Relative sizes of the rest from each chunk on, of V_dot and V_dot_r. */
+static void fill_tails(const octave_work *w, size_t terms, double q, const point_sums *sums, double *slope_tail, double *curve_tail) {
+  double slope_rest = sums->left * q / (double)(sums->gammas + 1), curve_rest = sums->left;
+  for (size_t chunk = ntk_series_chunks(terms) + 1; chunk-- > 0;) {
+    for (size_t i = 0; chunk < ntk_series_chunks(terms) && i < NTK_SERIES_CHUNK; i++) {
+      size_t n = w->octaves->first + w->octaves->step * (chunk * NTK_SERIES_CHUNK + i);
+      double square = w->gamma[n - 2] * w->gamma[n - 2];
+      curve_rest += square;
+      slope_rest += square * q / (double)(n - 1);
+    }
+    slope_tail[chunk] = sqrt(slope_rest / fmax(sums->means.slope_square, DBL_MIN));
+    curve_tail[chunk] = sqrt(curve_rest / fmax(sums->means.curve_square, DBL_MIN));
+  }
+}
+
+static void sample_row(octave_work *w, size_t terms, double q, double *row) {
+  const ntk_octaves *o = w->octaves;
+  point_sums sums = point_gammas(w, q, o->first + o->step * terms, true);
+  double *alpha = row + NTK_SERIES_HEAD, *half = alpha + terms, *tails = half + terms;
+  double *moments = tails + 2 * (ntk_series_chunks(terms) + 1);
+  bool is_odd = o->function->parity == NTK_PARITY_ODD, is_even = o->function->parity == NTK_PARITY_EVEN;
+  row[0] = is_odd ? 0 : (sums.means.value - o->origin) / q;
+  row[1] = sums.means.slope;
+  row[2] = is_odd ? 0 : w->gamma[0];
+  row[3] = is_even ? 0 : 0.5 * w->gamma[1] / sqrt(q);
+  row[4] = is_odd ? 0 : 0.5 * w->gamma[2] * 0.70710678118654752440 / q;
+  for (size_t k = 0; k < terms; k++) {
+    double n = (double)(o->first + o->step * k);
+    alpha[k] = w->gamma[o->first + o->step * k - 2] / sqrt(n * (n - 1));
+    half[k] = 0.5 * w->gamma[o->first + o->step * k];
+  }
+  fill_tails(w, terms, q, &sums, tails, tails + ntk_series_chunks(terms) + 1);
+  moments[0] = (sums.means.value_square - o->origin * o->origin) / q;
+  moments[1] = sums.means.slope_square + sums.means.bend;
+  moments[2] = sums.means.slope_square;
+}
+
+/* Terms for variances up to `largest`, in whole chunks. */
+static size_t choose_terms(octave_work *w, double largest) {
+  const ntk_octaves *o = w->octaves;
+  size_t last = point_gammas(w, largest, o->first + o->step * NTK_SERIES_TERMS, false).gammas + 1;
+  size_t needed = last < o->first ? 1 : (last - o->first) / o->step + 1;
+  size_t terms = (needed + NTK_SERIES_CHUNK - 1) / NTK_SERIES_CHUNK * NTK_SERIES_CHUNK;
+  return terms < NTK_SERIES_TERMS ? terms : NTK_SERIES_TERMS;
+}
+
+/* Ends of an octave in sqrt(q). */
+static void ends_of(size_t index, double *low, double *high) {
+  int end = (int)index + FIRST_END;
+  *low = index ? sqrt(ldexp(1, end - 1)) : 0;
+  *high = sqrt(ldexp(1, end));
+}
+
+static size_t index_of(double q) {
+  int end;
+  if (!(q >= 0x1p-6 && q < INFINITY)) return 0;
+  (void)frexp(q, &end);
+  return (size_t)(end - FIRST_END);
+}
+
+static ntk_error *fill_octave(octave_work *w, size_t index, ntk_octave *octave) {
+  const double pi = 3.14159265358979323846;
+  double low, high, *row = NULL;
+  ends_of(index, &low, &high);
+  octave->middle = 0.5 * (low + high);
+  octave->scale = 2 / (high - low);
+  octave->terms = choose_terms(w, high * high);
+  octave->size = ntk_series_row_size(octave->terms);
+  NTK_TRY(NTK_NEW(NODES * octave->size, &octave->coefficients));
+  NTK_TRY(NTK_NEW(octave->size, &row));
+  for (int node = 0; node < NODES; node++) {
+    double angle = pi * (node + 0.5) / NODES, root = 0.5 * (low + high) + 0.5 * (high - low) * cos(angle);
+    sample_row(w, octave->terms, root * root, row);
+    for (int k = 0; k < NODES; k++) {
+      double weight = (k ? 2.0 : 1.0) / NODES * cos(k * angle), *to = octave->coefficients + (size_t)k * octave->size;
+      for (size_t e = 0; e < octave->size; e++) to[e] += weight * row[e];
+    }
+  }
+  free(row);
+  return NULL;
+}
+
+static void free_octave(ntk_octave **octave) {
+  if (!*octave) return;
+  free((*octave)->coefficients);
+  free(*octave);
+  *octave = NULL;
+}
+
+static ntk_error *make_octave(ntk_octaves *o, size_t index) {
+  double low, high;
+  octave_work w = {.octaves = o};
+  ends_of(index, &low, &high);
+  ntk_error *err = NTK_NEW(1, &o->octaves[index]);
+  if (!err) err = allocate_work(&w, high * high);
+  if (!err) err = fill_octave(&w, index, o->octaves[index]);
+  if (err) free_octave(&o->octaves[index]);
+  free_work(&w);
+  return err;
+}
+
+ntk_error *ntk_octaves_create(const ntk_engine *engine, const double *constants, ntk_octaves **out) {
+  NTK_TRY(NTK_NEW(1, out));
+  ntk_octaves *o = *out;
+  o->engine = engine;
+  o->constants = constants;
+  o->first = 3;
+  o->step = 1;
+  o->function = ntk_activation_at((size_t)constants[NTK_SERIES_KIND])->function;
+  o->origin = o->function->value(0);
+  if (o->function->parity != NTK_PARITY_NONE) o->step = 2;
+  if (o->function->parity == NTK_PARITY_EVEN) o->first = 4;
+  return NULL;
+}
+
+void ntk_octaves_free(ntk_octaves **octaves) {
+  if (!*octaves) return;
+  for (size_t i = 0; i < NTK_OCTAVE_COUNT; i++) free_octave(&(*octaves)->octaves[i]);
+  free(*octaves);
+  *octaves = NULL;
+}
+
+ntk_error *ntk_octaves_cover(ntk_octaves *octaves, size_t count, const double *q) {
+  for (size_t i = 0; i < count; i++) {
+    size_t index = index_of(q[i]);
+    if (!octaves->octaves[index]) NTK_TRY(make_octave(octaves, index));
+  }
+  return NULL;
+}
+
+const ntk_octave *ntk_octaves_find(const ntk_octaves *octaves, double q, double *position) {
+  const ntk_octave *octave = octaves->octaves[index_of(q)];
+  double at = (sqrt(q) - octave->middle) * octave->scale;
+  *position = at > 1 ? 1 : at < -1 ? -1 : at;
+  return octave;
+}

@@ -1,0 +1,128 @@
+"""Accuracy of the ReLU kernel at all distances: |x - x'| = delta |x| against the textbook recursion (Jacot, Gabriel, Hongler 2018) with 120 digits, on
+every instruction set of this machine. Gradients of the reference are central differences, so that no formula is shared with the program."""
+
+import decimal
+import functools
+import pathlib
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+import pytest
+
+from support import ntkgan
+
+D = decimal.Decimal
+DIGITS = 120
+PAIRS, DEPTH = 4, 3
+DELTAS = [1.0, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10]
+
+
+def arctan(t):
+    """For t >= 0: half the angle, and again, then the series."""
+    scale = 1
+    while t > D("0.05"):
+        t = t / (1 + (1 + t * t).sqrt())
+        scale *= 2
+    total, power, n, square = t, t, 1, t * t
+    while abs(power) > D(10) ** -DIGITS * abs(total):
+        power, n = -power * square, n + 2
+        total += power / n
+    return scale * total
+
+
+decimal.getcontext().prec = DIGITS + 10
+PI = 4 * arctan(D(1))
+
+
+def relu_ntk(x, z, depth, bias):
+    """NTK of depth hidden ReLU layers, weights of variance 1, biases of variance `bias` (none behind the last layer)."""
+    d = len(x)
+    q, s, r = (sum(a * b for a, b in zip(u, v)) / d for u, v in ((x, x), (z, z), (x, z)))
+    ntk = r + bias
+    q, s, r = q + bias, s + bias, r + bias
+    for layer in range(depth):
+        area = (q * s - r * r).sqrt()
+        theta = PI / 2 if r == 0 else arctan(area / r) if r > 0 else PI - arctan(area / -r)
+        slope = (PI - theta) / (2 * PI)
+        last = layer + 1 == depth
+        behind = D(0) if last else bias
+        r = area / (2 * PI) + slope * r
+        ntk = ntk * slope + r + behind
+        q, s, r = q / 2 + behind, s / 2 + behind, r + behind
+    return ntk
+
+
+def gradient(x, z, depth, bias):
+    step = max(abs(a - b) for a, b in zip(x, z)) * D("1e-30")
+    out = []
+    for a in range(len(x)):
+        above, below = list(x), list(x)
+        above[a] += step
+        below[a] -= step
+        out.append((relu_ntk(above, z, depth, bias) - relu_ntk(below, z, depth, bias)) / (2 * step))
+    return out
+
+
+def exact(values):
+    return [D(float(v)) for v in values]
+
+
+def pairs(d):
+    """Points and others at relative distance delta, PAIRS for each; the reference takes the distance from the doubles themselves."""
+    rng = np.random.default_rng(d)
+    x = rng.standard_normal((len(DELTAS) * PAIRS, d))
+    direction = rng.standard_normal(x.shape)
+    direction *= np.linalg.norm(x, axis=1, keepdims=True) / np.linalg.norm(direction, axis=1, keepdims=True)
+    return x, x + np.repeat(DELTAS, PAIRS)[:, None] * direction
+
+
+@functools.cache
+def reference(d, bias):
+    x, z = (list(map(exact, points)) for points in pairs(d))
+    return [(relu_ntk(a, b, DEPTH, D(bias)), gradient(a, b, DEPTH, D(bias))) for a, b in zip(x, z)]
+
+
+def instruction_sets():
+    names = ["x86-64-v4", "x86-64-v3", "x86-64", "generic"]
+    return [name for name in names if name in ntkgan("version", env={"NTKGAN_ISA": name}).stdout.split()]
+
+
+def errors(folder, d, bias, isa, *options):
+    """Largest relative error of values and gradients at each distance."""
+    for name, points in zip(("x", "z"), pairs(d)):
+        np.save(folder / f"{name}.npy", points)
+    network = f"{{type: mlp, depth: {DEPTH}, activation: relu, bias_stddev: {bias}}}"
+    out = folder / "out.h5"
+    arguments = ["--network", network, "--gradient", *options, "-o", out]
+    ntkgan("gram", folder / "x.npy", folder / "z.npy", *arguments, env={"NTKGAN_ISA": isa})
+    with h5py.File(out) as file:
+        k, slope = file["gram"][...], file["gradient"][...]
+    found = []
+    for i, (value, grad) in enumerate(reference(d, bias)):
+        miss = sum((g - h) ** 2 for g, h in zip(grad, exact(slope[i, i]))).sqrt()
+        found.append((float(abs(D(float(k[i, i])) / value - 1)), float(miss / sum(g * g for g in grad).sqrt())))
+    return np.array(found).reshape(len(DELTAS), PAIRS, 2).max(axis=1)
+
+
+def test_there_is_an_instruction_set():
+    assert instruction_sets()
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("bias", [1, 0])
+@pytest.mark.parametrize("d", [2, 20])
+def test_close_points_have_all_digits(tmp_path, d, bias, isa):
+    """The naive recursion has 1e-5 and nothing at the least distance, the one with q - r 2e-5 in the gradient."""
+    value, slope = errors(tmp_path, d, bias, isa).T
+    assert value.max() < 1e-15 and slope.max() < 4e-15, (value, slope)
+
+
+if __name__ == "__main__":
+    # The table: python3 tests/command/test_accuracy.py [OPTION OF gram]...
+    with tempfile.TemporaryDirectory() as name:
+        for d in (2, 20):
+            for bias in (1, 0):
+                for delta, (value, slope) in zip(DELTAS, errors(pathlib.Path(name), d, bias, instruction_sets()[0], *sys.argv[1:])):
+                    print(f"d = {d:2}, bias {bias}, delta {delta:5.0e}: value {value:.0e}, gradient {slope:.0e}")

@@ -1,0 +1,180 @@
+"""What a discriminator starts from (f0) and what it keeps from one generator step to the next, against SciPy and NumPy in the large: the sum over
+all past centres is formed here from gram matrices, one training after another."""
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from support import ntkgan
+from test_losses import ERF, PRIMES, RELU, clouds, field, gram, kernel, loss_of, masses, save, trained  # noqa: F401 (fixtures)
+
+pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
+
+START = ("--f0", "{network: {width: 64}}", "--seed", 7)
+
+
+@pytest.fixture
+def start(tmp_path, clouds):
+    """f0 at the fake and real points: IPM trained for no time."""
+    real, fake = clouds
+    return field(tmp_path, real, fake, "ipm", 0.0, *START, at=np.vstack([fake, real]))[0]
+
+
+@pytest.mark.parametrize("name, time, more", [("lsgan", 3.0, {}), ("lsgan", 3.0, {"ridge": 0.4}), ("lsgan", 3.0, {"momentum": 0.7, "ridge": 0.1}),
+                                              ("pearson", 3.0, {}), ("kl", 3.0, {"ridge": 0.2}), *((name, 5.0, {}) for name in PRIMES if name not in ("lsgan", "pearson"))])  # fmt: skip
+def test_every_loss_starts_from_f0(tmp_path, clouds, kernel, start, name, time, more):
+    real, fake = clouds
+    expected = trained(kernel, masses(clouds), len(fake), PRIMES[name], time, start=start, **more)
+    options = [word for key, value in more.items() for word in (f"--{key}", value)]
+    value, gradient, weights = field(tmp_path, real, fake, loss_of(name), time, *START, *options)
+    assert np.abs(weights - expected).max() <= 1e-10 * np.abs(expected).max()
+    before, before_gradient, _ = field(tmp_path, real, fake, "ipm", 0.0, *START)
+    both = np.vstack([fake, real])
+    at = np.array([[0.3, -0.2], [2.0, 1.0], [-4.0, 3.0]])
+    assert np.allclose(value, before + gram(tmp_path, at, both) @ weights, rtol=1e-11, atol=1e-11)
+    assert np.abs(before).max() > 0.1 and np.abs(before_gradient).max() > 0.01
+
+
+def test_ipm_adds_to_f0(tmp_path, clouds):
+    real, fake = clouds
+    without, without_gradient, _ = field(tmp_path, real, fake, "ipm", 2.0)
+    start, start_gradient, _ = field(tmp_path, real, fake, "ipm", 0.0, *START)
+    value, gradient, _ = field(tmp_path, real, fake, "ipm", 2.0, *START)
+    assert np.allclose(value, without + start, rtol=1e-13) and np.allclose(gradient, without_gradient + start_gradient, rtol=1e-12)
+
+
+def test_hinge_from_f0(tmp_path, clouds, kernel, start):
+    real, fake = clouds
+    mass, labels, time = masses(clouds), np.r_[-np.ones(len(fake)), np.ones(len(real))], 3.0
+    w, step = np.zeros(len(mass)), time / 20000
+    for _ in range(20000):
+        w += step * (np.where(labels * (start + kernel @ w) < 1, mass * labels, 0) - 0.2 * w)
+    _, _, weights = field(tmp_path, real, fake, "hinge", time, *START, "--ridge", 0.2)
+    assert np.abs(kernel @ (weights - w)).max() <= 4 * step * kernel.max()
+
+
+def test_f0_is_the_same_on_any_number_of_ranks(tmp_path):
+    rng = np.random.default_rng(2)
+    real, fake = rng.normal(size=(90, 2)) + 0.5, rng.normal(size=(75, 2))
+    results = [field(tmp_path, real, fake, "lsgan", 20.0, *START, "--ranks", ranks, at=fake) for ranks in (1, 2)]
+    for other in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], other))
+
+
+def test_f0_of_other_networks_is_refused(tmp_path, clouds):
+    real, fake = clouds
+    save(tmp_path, real=real, fake=fake)
+    done = ntkgan("field", tmp_path / "real.npy", tmp_path / "fake.npy", "--network", "{type: rbf}", "--loss", "ipm", "--time", 1, "--at", tmp_path / "fake.npy",
+                  "-o", tmp_path / "f.h5", *START, status=2)  # fmt: skip
+    assert "mlp or resnet" in done.stderr
+
+
+# --- alternating training ------------------------------------------------------------------------------------------------------------------
+
+
+def run(folder, real, fake, network=ERF, loss="ipm", time=1.0, iterations=4, step=1.0, ranks=1, name="flow", **discriminator):
+    """The trajectory, fake points before each step and at the end."""
+    save(folder, real=real, fake=fake)
+    study = {
+        "study": name,
+        "seed": 3,
+        "data": {side: {"type": "file", "path": str(folder / f"{side}.npy")} for side in ("real", "fake")},
+        "discriminator": {"network": yaml.safe_load(network), "loss": loss, "time": time, **discriminator},
+        "train": {"iterations": iterations, "step": step},
+        "record": {"every": 1, "metrics": []},
+        "resources": {"ranks_per_run": ranks},
+    }
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(study))
+    ntkgan("run", folder / f"{name}.yaml", "-o", folder / f"out-{name}", "--ranks", ranks)
+    (path,) = (folder / f"out-{name}" / "runs").glob("*.h5")
+    with h5py.File(path) as file:
+        return file["trajectory/fake"][...], file["loss"][...]
+
+
+@pytest.mark.parametrize("name, ridge", [("ipm", 0.0), ("lsgan", 0.0), ("lsgan", 0.3), ("vanilla", 0.0), ("kl", 0.2)])
+def test_carried_over_weights_stay_on_old_points(tmp_path, clouds, name, ridge):
+    """f is the sum over every point where it was trained; the recorded loss is the mean of c(f) after each training."""
+    real, fake = clouds
+    time, n = 0.7, len(fake)
+    loss = "ipm" if name == "ipm" else loss_of(name)
+    x, recorded = run(tmp_path, real, fake, RELU, loss, time, step=0.5, carry_over=True, ridge=ridge)
+    objective = {"ipm": lambda f: -f, "lsgan": lambda f: f**2, "vanilla": lambda f: np.logaddexp(0, -f), "kl": lambda f: -np.exp(f - 1)}[name]
+    primes = PRIMES.get(name, (np.ones_like, lambda v: -np.ones_like(v)))
+    centers, weights = np.zeros((0, 2)), np.zeros(0)
+    assert np.abs(x[-1] - x[0]).max() > 0.01
+    for points, mean in zip(x, recorded):
+        both = np.vstack([points, real])
+        start = gram(tmp_path, both, centers) @ weights if len(weights) else np.zeros(len(both))
+        here = gram(tmp_path, both, both)
+        new = trained(here, masses(clouds), n, primes, time, ridge=ridge, start=0, decaying=start)
+        decay = np.exp(-ridge * time)
+        f = decay * start + here @ new
+        assert objective(f[:n]).mean() == pytest.approx(mean, rel=1e-9)
+        centers, weights = np.vstack([centers, both]), np.r_[decay * weights, new]
+
+
+def test_n_critic_trainings_are_one_longer_training(tmp_path, clouds):
+    real, fake = clouds
+    for loss in ("lsgan", "vanilla"):
+        one, _ = run(tmp_path, real, fake, loss=loss, time=3.0, name=f"one-{loss}")
+        three, _ = run(tmp_path, real, fake, loss=loss, time=1.0, n_critic=3, name=f"three-{loss}")
+        assert np.abs(one - three).max() < 1e-10 and np.abs(one[-1] - one[0]).max() > 1e-2
+
+
+def test_batches_are_drawn_anew_and_are_unbiased(tmp_path):
+    """IPM is linear in the masses: the mean of the first steps of many seeds is the step on all points; different steps differ."""
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(size=(40, 2)) + [2, 0], rng.normal(size=(30, 2))
+    whole, _ = run(tmp_path, real, fake, iterations=1, step=0.1, name="whole")
+    save(tmp_path, real=real, fake=fake)
+    study = yaml.safe_load((tmp_path / "whole.yaml").read_text())
+    study["discriminator"]["batch"] = 8
+    study["repeat"] = 60
+    (tmp_path / "batches.yaml").write_text(yaml.safe_dump(study))
+    ntkgan("run", tmp_path / "batches.yaml", "-o", tmp_path / "batches", "--ranks", 1)
+    steps = []
+    for path in sorted((tmp_path / "batches" / "runs").glob("*.h5")):
+        with h5py.File(path) as file:
+            x = file["trajectory/fake"][...]
+            steps.append(x[1] - x[0])
+    steps, expected = np.array(steps), whole[1] - whole[0]
+    error = steps.std(axis=0) / np.sqrt(len(steps))
+    assert len(steps) == 60 and (error > 0).all()
+    assert np.abs((steps.mean(axis=0) - expected) / error).max() < 5 and (np.abs(steps[0] - expected) > error).mean() > 0.5
+
+
+def test_a_bounded_memory_says_what_it_lost(tmp_path, clouds):
+    """With room for everything nothing changes; with less, the flow changes by little and the loss of memory is recorded."""
+    real, fake = clouds
+    exact, _ = run(tmp_path, real, fake, RELU, "lsgan", 0.5, iterations=6, carry_over=True, name="exact")
+    roomy, _ = run(tmp_path, real, fake, RELU, "lsgan", 0.5, iterations=6, carry_over=True, centers=1000, name="roomy")
+    tight, _ = run(tmp_path, real, fake, RELU, "lsgan", 0.5, iterations=6, carry_over=True, centers=2 * len(fake), name="tight")
+    assert np.array_equal(exact, roomy)
+    assert 0 < np.abs(exact - tight).max() < 0.1 * np.abs(exact[-1] - exact[0]).max()
+
+
+@pytest.mark.parametrize("more", [{"carry_over": True}, {"batch": 20, "n_critic": 2}, {"batch": 20, "carry_over": True, "centers": 100}], ids=str)
+def test_ranks_change_no_bit_of_alternating_training(tmp_path, more):
+    rng = np.random.default_rng(1)
+    real, fake = rng.normal(size=(70, 2)) + 1, rng.normal(size=(60, 2))
+    flows = [run(tmp_path, real, fake, RELU, "lsgan", 1.0, iterations=5, ranks=ranks, name=f"on{ranks}", **more)[0] for ranks in (1, 3)]
+    assert np.array_equal(*flows)
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"centers": 5}, "carry_over"),
+    ({"carry_over": True, "momentum": 0.5}, "momentum"),
+    ({"loss": "vanilla_closed_form", "n_critic": 2}, "vanilla_closed_form"),
+    ({"f0": {"network": {"width": 10}}, "network": {"type": "rbf"}}, "mlp or resnet"),
+])  # fmt: skip
+def test_contradictions_are_refused_before_any_work(tmp_path, settings, message):
+    gaussian = {"type": "gaussian", "dimension": 2, "points": 10}
+    study = {
+        "study": "wrong",
+        "data": {"real": gaussian, "fake": gaussian},
+        "discriminator": {"network": yaml.safe_load(RELU), "loss": "ipm", **settings},
+        "train": {"iterations": 1, "step": 1.0},
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    assert message in ntkgan("plan", tmp_path / "study.yaml", status=2).stderr
