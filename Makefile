@@ -181,7 +181,7 @@ fuzz:
 format:
 	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/bench/parts/*.[ch] tests/fuzz/*.c)
 
-units: $(programs)
+units: $(programs) $(benches)
 
 # --- installing -----------------------------------------------------------------------------------------------------------------
 share := share/ntkgan

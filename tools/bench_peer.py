@@ -20,7 +20,7 @@ WARM = 0.05  # seconds: a shorter task runs once before it is timed
 class Numpy:
     """Symmetric ReLU Gram matrices and Gaussian sums as anybody would write them first."""
 
-    def gram(self, request, x, _):
+    def matrix(self, request, x, _):
         return lambda: {"value": relu_ntk(x, request["network"])}
 
     def sum(self, request, x, z):
@@ -77,7 +77,7 @@ class NeuralTangents:
         kernel = stax.serial(*layers, stax.Dense(1, W_std=dense["W_std"], b_std=None))[2]
         return lambda x, z: kernel(x, z, "ntk")
 
-    def gram(self, request, x, _):
+    def matrix(self, request, x, _):
         kernel = self.kernel(request["network"], request.get("quadrature", 0))
         compiled = self.jax.jit(lambda points: kernel(points, None))
         points = self.jax.numpy.asarray(x)

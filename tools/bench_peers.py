@@ -37,11 +37,11 @@ class Case:
 
 IPM = {"discriminator": {"network": RELU, "loss": "ipm", "time": 1}}
 CASES = [
-    Case("symmetric Gram, relu x 3", NT, "gram", 4096, 2, 1e-6, {"network": RELU}),
-    Case("symmetric Gram, relu x 3", NT, "gram", 4096, 784, 1e-6, {"network": RELU}),
-    Case("symmetric Gram, erf x 3", NT, "gram", 1024, 2, 1e-6, {"network": ERF}),
+    Case("symmetric Gram, relu x 3", NT, "matrix", 4096, 2, 1e-6, {"network": RELU}),
+    Case("symmetric Gram, relu x 3", NT, "matrix", 4096, 784, 1e-6, {"network": RELU}),
+    Case("symmetric Gram, erf x 3", NT, "matrix", 1024, 2, 1e-6, {"network": ERF}),
     # 25 x 25 nodes in coordinates that degenerate for close points: more nodes help slowly and cost their square
-    Case("symmetric Gram, tanh x 3", NT, "gram", 256, 2, 0.1, {"network": TANH, "quadrature": 25}, repeats=2),
+    Case("symmetric Gram, tanh x 3", NT, "matrix", 256, 2, 0.1, {"network": TANH, "quadrature": 25}, repeats=2),
     Case("IPM step, relu x 3", NT, "step", 500, 2, 1e-6, IPM, ("value", "gradient")),
     Case("IPM step, relu x 3", NT, "step", 2048, 2, 1e-6, IPM, ("value", "gradient")),
     Case("IPM step, relu x 3", NT, "step", 2048, 784, 1e-6, IPM, ("value", "gradient")),
@@ -49,7 +49,7 @@ CASES = [
     Case("Gaussian sums, value + gradient", KEOPS, "sum", 30000, 3, 1e-12, {"network": GAUSSIAN, "gradient": True}, ("value", "gradient")),
 ]
 WITHOUT_PEERS = [
-    Case("symmetric Gram, relu x 3", "numpy", "gram", 1024, 2, 1e-6, {"network": RELU}),
+    Case("symmetric Gram, relu x 3", "numpy", "matrix", 1024, 2, 1e-6, {"network": RELU}),
     Case("Gaussian sums, value + gradient", "numpy", "sum", 1024, 3, 1e-12, {"network": GAUSSIAN, "gradient": True}, ("value", "gradient")),
 ]
 
@@ -67,16 +67,15 @@ def peer_server(peer):
 def measure(case, options, folder, table):
     n = 64 if options.smoke else case.n
     keys = {"points": points(folder, "fake", n, case.d, 1), "others": points(folder, "real", n, case.d, 2), **case.request}
-    cores = len(os.sched_getaffinity(0))
-    with operations(cores) as ours, peer_server(case.peer) as theirs:
+    with operations(options.ranks) as ours, peer_server(case.peer) as theirs:
         sides = ours.make(case.operation, **keys), theirs.make(case.operation, **keys)
         times = in_turn(2 if options.smoke else case.repeats or options.repeats, 0.01 if options.smoke else 0.3, *sides)
         error = max(difference(*(side.answer(name) for side in sides)) for name in case.answers)
     check(error, case.tolerance, f"{case.name}, {n} points, d = {case.d}, {NAMES[case.peer]}")
     own, other = (duration(statistics.median(t[side][0] for t in times)) for side in (0, 1))
     note = f"{NAMES[case.peer]} {other}; answers differ by {error:.0e} (allowed {case.tolerance:.0e})"
-    size = f"{n}, d = {case.d}" if case.operation == "gram" else f"{n} and {n}, d = {case.d}"
-    table.add(Row(case.name, size, cores, own, f"time of {NAMES[case.peer]} over this", spread(b[0] / a[0] for a, b in times), note, True))
+    size = f"{n}, d = {case.d}" if case.operation == "matrix" else f"{n} and {n}, d = {case.d}"
+    table.add(Row(case.name, size, options.ranks, own, f"time of {NAMES[case.peer]} over this", spread(b[0] / a[0] for a, b in times), note, True))
 
 
 def main():
@@ -84,6 +83,7 @@ def main():
     parser.add_argument("--smoke", action="store_true", help="tiny sizes: whether everything works")
     parser.add_argument("--peer", choices=["numpy"], help="compare with plain formulas only")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--ranks", type=int, default=len(os.sched_getaffinity(0)), help="cores to use (default: all)")
     parser.add_argument("--output", type=pathlib.Path, default=BUILD / "bench" / "peers.json", help="where the rows are kept for the README")
     parser.add_argument("patterns", nargs="*", metavar="PATTERN")
     options = parser.parse_args()

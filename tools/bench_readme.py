@@ -1,7 +1,5 @@
 #!/usr/bin/python3
-"""Puts the tables that bench.py and bench_peers.py kept between the README's markers: bench_readme.py [--check]
-
---check only says, by the exit status, whether the README holds these tables."""
+"""Puts the tables that bench.py and bench_peers.py kept between the README's markers: bench_readme.py [README]"""
 
 import pathlib
 import sys
@@ -24,14 +22,11 @@ def tables():
 
 
 def main():
-    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+    readme = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else README)
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     _, after = rest.split(END)
-    text = before + BEGIN + tables() + END + after
-    if "--check" in sys.argv:
-        return int(text != README.read_text(encoding="utf-8"))
-    README.write_text(text, encoding="utf-8")
-    return 0
+    readme.write_text(before + BEGIN + tables() + END + after, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

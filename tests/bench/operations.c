@@ -129,7 +129,7 @@ static ntk_error *write_answer(const bench_answer *answer, const char *path) {
 static ntk_error *answer(bench_server *server, bench_task *task, const char *name, const char *path, ntk_json *reply) {
   if (task->operation->collect) NTK_TRY(ntk_agree(&server->comm, task->operation->collect(task)));
   for (size_t i = 0; i < BENCH_ANSWERS; i++)
-    if (task->answers[i].values && !strcmp(task->answers[i].name, name)) {
+    if (task->answers[i].name && !strcmp(task->answers[i].name, name)) {
       ntk_json_integer(reply, "count", (long long)task->answers[i].count);
       return ntk_agree(&server->comm, server->comm.rank == 0 ? write_answer(&task->answers[i], path) : NULL);
     }

@@ -68,7 +68,7 @@ ntk_error *bench_task_create(const ntk_comm *comm, ntk_arena *arena, const ntk_v
 
 void bench_task_free(bench_task **task) {
   if (!*task) return;
-  if ((*task)->operation && (*task)->state) (*task)->operation->release(*task);
+  if ((*task)->state) (*task)->operation->release(*task);
   for (size_t i = 0; i < BENCH_ANSWERS; i++) free((*task)->answers[i].values);
   ntk_kernel_free(&(*task)->kernel);
   ntk_measure_free(&(*task)->points);

@@ -17,7 +17,7 @@ typedef struct {
   ntk_error *(*run)(bench_task *task);
   /** Completes the answers after a run where that is no part of the operation (replicated arrays); NULL = they are there. */
   ntk_error *(*collect)(bench_task *task);
-  void (*release)(bench_task *task);
+  void (*release)(bench_task *task); /* called while there is a state */
 } bench_operation;
 
 /** Numbers that a run gives, replicated, for comparison with somebody else's. */

@@ -21,10 +21,6 @@ static ntk_error *create_answers(bench_task *task) {
 
 /* --- step: as a study does it, with the request's `discriminator` ------------------------------------------------------------------ */
 
-typedef struct {
-  ntk_discriminator *discriminator;
-} step_state;
-
 static ntk_error *checked_discriminator(bench_task *task, const ntk_value **out) {
   const ntk_schema schema = {task->arena, ntk_cli_catalog(), NULL};
   const ntk_key *key = ntk_study_keys();
@@ -35,24 +31,23 @@ static ntk_error *checked_discriminator(bench_task *task, const ntk_value **out)
 }
 
 static ntk_error *create_step(bench_task *task) {
-  step_state *state = NULL;
+  ntk_discriminator *discriminator = NULL;
   const ntk_value *settings = NULL;
-  NTK_TRY(NTK_NEW(1, &state));
-  task->state = state;
   NTK_TRY(create_answers(task));
   NTK_TRY(checked_discriminator(task, &settings));
-  return ntk_discriminator_create(task->comm, settings, task->points.d, budget, &state->discriminator);
+  ntk_error *err = ntk_discriminator_create(task->comm, settings, task->points.d, (ntk_rng){1, 0, 0}, budget, &discriminator);
+  task->state = discriminator;
+  return err;
 }
 
 static ntk_error *run_step(bench_task *task) {
-  step_state *state = task->state;
-  NTK_TRY(ntk_discriminator_train(state->discriminator, &task->points, &task->others));
-  return ntk_discriminator_objective(state->discriminator, task->points.n, task->points.x, task->answers[0].values, task->answers[1].values);
+  NTK_TRY(ntk_discriminator_train(task->state, &task->points, &task->others));
+  return ntk_discriminator_objective(task->state, task->points.n, task->points.x, task->answers[0].values, task->answers[1].values);
 }
 
 static void release_step(bench_task *task) {
-  ntk_discriminator_free(&((step_state *)task->state)->discriminator);
-  free(task->state);
+  ntk_discriminator *discriminator = task->state;
+  ntk_discriminator_free(&discriminator);
 }
 
 /* --- eigen: the LSGAN step for time `time` by the eigenvectors of the whole matrix, as whoever has no Krylov method does it -------- */
