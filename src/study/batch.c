@@ -84,7 +84,7 @@ ntk_error *ntk_batch_run(const ntk_comm *world, const ntk_catalog *catalog, cons
   ntk_study *study = NULL;
   ntk_stop stop = {.taken = 0};
   *status = 0;
-  ntk_error *err = world->size == 1 ? ntk_launch_check_single() : NULL;
+  ntk_error *err = ntk_launch_check_single(world->size);
   NTK_TRY_OUT(ntk_agree(world, err));
   NTK_TRY_OUT(load_everywhere(world, catalog, options, &text, &study));
   NTK_TRY_OUT(ntk_agree(world, ntk_load_root(options, study, &root)));

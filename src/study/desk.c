@@ -1,5 +1,6 @@
 #include "study/desk.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,19 +48,23 @@ void ntk_desk_say(ntk_desk *desk, ntk_log_level level, const char *format, ...) 
 
 /* --- opening -------------------------------------------------------------------------------------------------------------------- */
 
-/* Writes a file unless it has this content already. */
-static ntk_error *keep_file(const char *root, const char *name, const char *text, size_t length, bool *changed) {
-  char *path = NULL, *old = NULL;
+/* Writes a file of the folder unless it has this content already; by a name of the shard's own first, since shards that start at once write the
+ * same file. */
+static ntk_error *keep_file(const ntk_folder *folder, const char *name, const char *text, size_t length, bool *changed) {
+  char *path = NULL, *own = NULL, *old = NULL;
   size_t old_length = 0;
   *changed = false;
-  NTK_TRY(ntk_path(&path, "%s/%s", root, name));
+  NTK_TRY(ntk_path(&path, "%s/%s", folder->root, name));
   ntk_error *unread = ntk_file_exists(path) ? ntk_file_read(path, (size_t)1 << 40, &old, &old_length) : NULL, *err = NULL;
   ntk_error_free(&unread);
   if (!old || old_length != length || memcmp(old, text, length) != 0) {
     *changed = old != NULL;
-    err = ntk_file_write(path, text, length);
+    err = ntk_path(&own, "%s/log/%s-%d", folder->root, name, folder->shard);
+    if (!err) err = ntk_file_write(own, text, length);
+    if (!err && rename(own, path)) err = ntk_fail_errno(errno, "cannot rename %s to %s", own, path);
   }
   free(old);
+  free(own);
   free(path);
   return err;
 }
@@ -69,8 +74,8 @@ static ntk_error *keep_plan(ntk_desk *desk, const char *study_text) {
   bool changed = false, plan_changed = false;
   size_t strangers = ntk_ledger_strangers(desk->ledger);
   NTK_TRY(ntk_event_plan(desk->ledger, &plan));
-  ntk_error *err = keep_file(desk->folder.root, "study.yaml", study_text, strlen(study_text), &changed);
-  if (!err) err = keep_file(desk->folder.root, "plan.jsonl", plan, strlen(plan), &plan_changed);
+  ntk_error *err = keep_file(&desk->folder, "study.yaml", study_text, strlen(study_text), &changed);
+  if (!err) err = keep_file(&desk->folder, "plan.jsonl", plan, strlen(plan), &plan_changed);
   if (!err && strangers > 0)
     ntk_desk_say(desk, NTK_LOG_WARNING, "%s: %zu run%s that the folder holds %s not part of this study (any more); nothing of them is touched",
                  desk->folder.root, strangers, strangers == 1 ? "" : "s", strangers == 1 ? "is" : "are");
