@@ -198,7 +198,7 @@ int main(int argc, char **argv) {
   int ranks = argc > 1 ? atoi(argv[1]) : 1, status = 0;
   if (ranks < 2 || ntk_launch_inside()) return serve_here();
   const ntk_log log = {.stream = stderr, .level = NTK_LOG_INFO, .start = ntk_clock(), .rank = -1};
-  ntk_error *err = ntk_launch(argv, ranks, false, &log, &status);
+  ntk_error *err = ntk_launch(argv, ranks, false, false, &log, &status);
   if (err) fprintf(stderr, "operations: %s\n", ntk_error_message(err));
   if (err) status = ntk_code_status(ntk_error_code(err));
   ntk_error_free(&err);
