@@ -50,6 +50,7 @@ typedef struct {
   const ntk_option *options; /* ends with name NULL; --json, --help (all) and --ranks (unless NTK_SOLO) are added */
   size_t min_positional, max_positional;
   ntk_ranks_use use;
+  bool saves; /* NTK_WORKERS: a command that watches for signals and saves its state (mastered ones do) */
   ntk_error *(*run)(ntk_cli *cli);
   /** Looked at before mpirun is started, so that a wrong request costs nothing; NULL = nothing to check. No MPI. */
   ntk_error *(*before)(ntk_cli *cli);

@@ -54,6 +54,8 @@ NTK_CHECKED ntk_error *ntk_h5_attribute_integer(ntk_h5 *file, const char *path, 
 NTK_CHECKED ntk_error *ntk_h5_read_shape(ntk_h5 *file, const char *path, int *rank, size_t shape[4]);
 /** Reads: memory is allocated for the caller (free()). shape gets `rank` entries; the dataset must have that rank. */
 NTK_CHECKED ntk_error *ntk_h5_read_doubles(ntk_h5 *file, const char *path, int rank, size_t *shape, double **values);
+/** Into memory that is there; the dataset must have `count` numbers, on whatever axes. */
+NTK_CHECKED ntk_error *ntk_h5_read_into(ntk_h5 *file, const char *path, size_t count, double *values);
 NTK_CHECKED ntk_error *ntk_h5_read_integers(ntk_h5 *file, const char *path, int rank, size_t *shape, long long **values);
 NTK_CHECKED ntk_error *ntk_h5_read_attribute_text(ntk_h5 *file, const char *path, const char *name, char **value);
 NTK_CHECKED ntk_error *ntk_h5_read_attribute_integer(ntk_h5 *file, const char *path, const char *name, long long *value);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "kernel/chain.h"
+#include "kernel/gaussian.h"
 #include "kernel/networks.h"
 #include "kernel/object.h"
 
@@ -50,6 +51,7 @@ ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t 
   NTK_TRY_OUT(ntk_network_build(network, kernel));
   if (kernel->image) kernel->evaluator = &ntk_image_evaluator;
   if (!kernel->image) kernel->chain = ntk_chain_length(&kernel->program);
+  if (!kernel->image) kernel->gaussian = ntk_gaussian_fits(kernel);
   NTK_TRY_OUT(find_warning(kernel));
   *out = kernel;
   kernel = NULL;

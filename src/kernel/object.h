@@ -37,6 +37,7 @@ struct ntk_kernel {
   ntk_image_program *image; /* of the image evaluator, else NULL */
   int mode;                 /* NTK_MODE_NTK or 0 */
   size_t chain;             /* activations of the chain that the program is (chain.h), else 0 */
+  bool gaussian;            /* gaussian.h does it */
   size_t dimension;
   const ntk_transform *transform; /* NULL = identity */
   const ntk_engine *engine;

@@ -1,5 +1,6 @@
 #include "study/desk.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,19 +48,23 @@ void ntk_desk_say(ntk_desk *desk, ntk_log_level level, const char *format, ...) 
 
 /* --- opening -------------------------------------------------------------------------------------------------------------------- */
 
-/* Writes a file unless it has this content already. */
-static ntk_error *keep_file(const char *root, const char *name, const char *text, size_t length, bool *changed) {
-  char *path = NULL, *old = NULL;
+/* Writes a file of the folder unless it has this content already; by a name of the shard's own first, since shards that start at once write the
+ * same file. */
+static ntk_error *keep_file(const ntk_folder *folder, const char *name, const char *text, size_t length, bool *changed) {
+  char *path = NULL, *own = NULL, *old = NULL;
   size_t old_length = 0;
   *changed = false;
-  NTK_TRY(ntk_path(&path, "%s/%s", root, name));
+  NTK_TRY(ntk_path(&path, "%s/%s", folder->root, name));
   ntk_error *unread = ntk_file_exists(path) ? ntk_file_read(path, (size_t)1 << 40, &old, &old_length) : NULL, *err = NULL;
   ntk_error_free(&unread);
   if (!old || old_length != length || memcmp(old, text, length) != 0) {
     *changed = old != NULL;
-    err = ntk_file_write(path, text, length);
+    err = ntk_path(&own, "%s/log/%s-%d", folder->root, name, folder->shard);
+    if (!err) err = ntk_file_write(own, text, length);
+    if (!err && rename(own, path)) err = ntk_fail_errno(errno, "cannot rename %s to %s", own, path);
   }
   free(old);
+  free(own);
   free(path);
   return err;
 }
@@ -69,8 +74,8 @@ static ntk_error *keep_plan(ntk_desk *desk, const char *study_text) {
   bool changed = false, plan_changed = false;
   size_t strangers = ntk_ledger_strangers(desk->ledger);
   NTK_TRY(ntk_event_plan(desk->ledger, &plan));
-  ntk_error *err = keep_file(desk->folder.root, "study.yaml", study_text, strlen(study_text), &changed);
-  if (!err) err = keep_file(desk->folder.root, "plan.jsonl", plan, strlen(plan), &plan_changed);
+  ntk_error *err = keep_file(&desk->folder, "study.yaml", study_text, strlen(study_text), &changed);
+  if (!err) err = keep_file(&desk->folder, "plan.jsonl", plan, strlen(plan), &plan_changed);
   if (!err && strangers > 0)
     ntk_desk_say(desk, NTK_LOG_WARNING, "%s: %zu run%s that the folder holds %s not part of this study (any more); nothing of them is touched",
                  desk->folder.root, strangers, strangers == 1 ? "" : "s", strangers == 1 ? "is" : "are");
@@ -111,14 +116,16 @@ static ntk_error *open_journal(ntk_desk *desk) {
 
 ntk_error *ntk_desk_open(ntk_study *study, const ntk_batch_options *options, const char *root, const char *text, const ntk_limits *limits,
                          const ntk_log *log, ntk_desk *desk) {
-  *desk = (ntk_desk){.log = log, .options = options, .study = study, .limits = *limits, .lock = NTK_LOCK, .since = ntk_clock_wall()};
+  *desk = (ntk_desk){
+      .log = log, .options = options, .study = study, .limits = *limits, .lock = NTK_LOCK, .since = ntk_clock_wall(), .deadline = INFINITY};
   desk->terminal = log && log->stream && (ntk_launch_terminal() || isatty(fileno(log->stream)));
   NTK_TRY(ntk_folder_create(root, options->shard, options->shards > 1 ? options->shards : 1, &desk->folder));
   NTK_TRY(ntk_lock_take(&desk->folder, &desk->lock));
   NTK_TRY(remove_stop_file(desk));
   NTK_TRY(ntk_ledger_load(root, false, log, &desk->ledger));
   NTK_TRY(ntk_plan_rows(study, limits, options, root, desk->ledger));
-  NTK_TRY(NTK_NEW((size_t)limits->workers, &desk->running));
+  NTK_TRY(NTK_NEW((size_t)limits->workers * NTK_AHEAD, &desk->running));
+  NTK_TRY(NTK_NEW(desk->ledger->row_count, &desk->place));
   NTK_TRY(keep_plan(desk, text));
   NTK_TRY(open_journal(desk));
   NTK_TRY(ntk_desk_find_todo(desk));
@@ -129,7 +136,7 @@ ntk_error *ntk_desk_open(ntk_study *study, const ntk_batch_options *options, con
 
 /* --- runs ----------------------------------------------------------------------------------------------------------------------- */
 
-ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row, ntk_order *order) {
+ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row) {
   const ntk_row *r = &desk->ledger->rows[row];
   const ntk_record *record = ntk_ledger_find(desk->ledger, r->id);
   char mark[NTK_MARK_BYTES], *json = NULL;
@@ -140,28 +147,43 @@ ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row, ntk_order *order) {
   NTK_TRY(ntk_desk_note(
       desk, ntk_event_started(desk->ledger, r, record ? record->starts + 1 : 1, desk->limits.workers, ntk_kernel_isa(), mark, &json), &json));
   ntk_launch_tell();
-  *order = (ntk_order){.kind = NTK_ORDER_RUN, .index = (long long)r->index};
-  memcpy(order->id, r->id, sizeof order->id);
-  ntk_desk_run *run = &desk->running[desk->running_count++];
+  ntk_desk_run *run = &desk->running[desk->running_count];
+  desk->place[row] = ++desk->running_count;
   *run = (ntk_desk_run){.row = row, .start = ntk_clock()};
   memcpy(run->active.id, r->id, sizeof run->active.id);
   return NULL;
 }
 
 void ntk_desk_progress(ntk_desk *desk, size_t row, const ntk_progress *progress) {
-  for (size_t i = 0; i < desk->running_count; i++)
-    if (desk->running[i].row == row) {
-      desk->running[i].active.iteration = progress->iteration;
-      desk->running[i].active.iterations = progress->iterations;
-    }
+  if (!desk->place[row]) return;
+  ntk_active *active = &desk->running[desk->place[row] - 1].active;
+  active->iteration = progress->iteration;
+  active->iterations = progress->iterations;
 }
 
 static void forget(ntk_desk *desk, size_t row) {
-  for (size_t i = 0; i < desk->running_count; i++)
-    if (desk->running[i].row == row) {
-      desk->running[i] = desk->running[--desk->running_count];
-      return;
-    }
+  if (!desk->place[row]) return;
+  size_t at = desk->place[row] - 1;
+  desk->running[at] = desk->running[--desk->running_count];
+  desk->place[desk->running[at].row] = at + 1;
+  desk->place[row] = 0;
+}
+
+double ntk_desk_rate(const ntk_desk *desk) { return desk->estimated > 0 && desk->taken > 0 ? desk->taken / desk->estimated : 1; }
+
+double ntk_desk_seconds_left(const ntk_desk *desk, size_t row) {
+  const ntk_row *r = &desk->ledger->rows[row];
+  double expected = r->seconds / r->group * ntk_desk_rate(desk);
+  if (!desk->place[row]) return expected;
+  const ntk_desk_run *run = &desk->running[desk->place[row] - 1];
+  double elapsed = ntk_clock() - run->start;
+  if (run->active.iteration > 0) return elapsed * (double)(run->active.iterations - run->active.iteration) / (double)run->active.iteration;
+  return fmax(expected - elapsed, 0);
+}
+
+bool ntk_desk_in_time(const ntk_desk *desk, size_t row) {
+  const ntk_row *r = &desk->ledger->rows[row];
+  return ntk_clock() + r->step_seconds / r->group * ntk_desk_rate(desk) < desk->deadline;
 }
 
 static ntk_error *settle(ntk_desk *desk, const char *id) {
@@ -194,6 +216,8 @@ ntk_error *ntk_desk_end(ntk_desk *desk, size_t row, const ntk_outcome *outcome, 
   if (code == NTK_OK) {
     ntk_done_facts facts = {outcome->seconds, outcome->has_file, outcome->file_bytes, outcome->hash, text ? text : "{}"};
     made = ntk_event_done(desk->ledger, r, &facts, &json);
+    desk->estimated += r->seconds;
+    desk->taken += outcome->seconds * r->group;
     if (outcome->has_checkpoint) made = ntk_error_join(made, settle(desk, r->id));
   } else if (code == NTK_E_STOPPED) {
     made = ntk_event_plain("stopped", r->id, &json);
@@ -344,6 +368,7 @@ ntk_error *ntk_desk_close(ntk_desk *desk) {
   free(desk->journal_path);
   free(desk->todo);
   free(desk->running);
+  free(desk->place);
   free(desk->settled);
   return err;
 }

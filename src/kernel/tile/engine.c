@@ -27,6 +27,7 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .add = NTK_TILE(ntk_reduce_add),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .features = NTK_TILE(ntk_series_features),
+    .gaussian = &NTK_TILE(ntk_gaussian),
     .feature_row = NTK_TILE(ntk_feature_row),
     .feature_lanes = NTK_TILE(ntk_feature_lanes),
     .chain = &NTK_TILE(ntk_chain),
