@@ -33,6 +33,7 @@ struct ntk_discriminator {
   ntk_prepared *points;
   double *share, *mass, *w;
   double *loss_mass; /* what the loss weighs points with; `mass` is of T_{k,gamma} */
+  size_t rank;       /* numerical rank that the limit for infinite time rests on, 0: none */
   ntk_memory old;
 };
 

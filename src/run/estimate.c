@@ -80,7 +80,9 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   record += ntk_theory_trainings(settings) * step + (ntk_value_count(ntk_value_find(settings, "record.theory")) ? step : 0);
   double fields = z.fields.points * total * z.gradient_cost * entry_seconds;
   fields += z.fields.trainings * (alone_seconds + (m + 1) * ((m + 1) * (z.value_cost * entry_seconds + z.products * product_seconds)));
-  out->seconds = z.iterations * step + fields + z.records * record + z.spectra * pow(total, 3) * eigen_seconds;
+  double spectrum = z.spectra > 0 ? pow(total, 3) * eigen_seconds : 0;
+  out->seconds = z.iterations * step + fields + z.records * record + z.spectra * spectrum;
+  out->step_seconds = step + fields / fmax(z.records, 1) + record + spectrum;
   bool trajectory = ntk_get_bool(settings, "record.trajectory");
   out->arrays = trajectory || z.spectra > 0 || z.fields.output_bytes > 0;
   double positions = trajectory ? z.records * n * (double)z.d * sizeof(double) : 0;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "io/file.h"
 #include "study/bind.h"
 #include "study/desk.h"
@@ -33,11 +34,11 @@ static ntk_error *load_everywhere(const ntk_comm *world, const ntk_catalog *cata
 }
 
 /* What rank 0 does once its desk is set up. The workers wait for orders meanwhile, and are let go whatever happens here, unless MPI itself failed. */
-static ntk_error *direct(const ntk_comm *world, const ntk_site *site, ntk_desk *desk, int *status) {
+static ntk_error *direct(const ntk_comm *world, const ntk_site *site, ntk_desk *desk, const int *nodes, int *status) {
   if (desk->todo_count)
     ntk_desk_say(desk, NTK_LOG_INFO, "%s: %zu run%s to do on %d worker%s, into %s", ntk_study_name(site->study), desk->todo_count,
                  desk->todo_count == 1 ? "" : "s", desk->limits.workers, desk->limits.workers == 1 ? "" : "s", site->root);
-  ntk_error *err = world->size == 1 ? ntk_master_solo(world, site, desk) : ntk_master_run(world, desk);
+  ntk_error *err = world->size == 1 ? ntk_master_solo(world, site, desk) : ntk_master_run(world, desk, nodes);
   if (!err) err = ntk_desk_finish(desk, status);
   if (ntk_error_code(err) != NTK_E_MPI && world->size > 1) err = ntk_error_join(err, ntk_master_end(world));
   return err;
@@ -47,15 +48,21 @@ static ntk_error *run_everywhere(const ntk_comm *world, const ntk_batch_options 
                                  int *status) {
   ntk_desk desk = {.lock = NTK_LOCK};
   ntk_limits limits;
+  int *nodes = NULL;
+  ntk_error *err = NULL;
   NTK_TRY(find_limits(world, &limits));
   NTK_TRY(ntk_bind_workers(world));
-  ntk_error *err = NULL;
+  NTK_TRY_ALL(world, NTK_NEW((size_t)world->size, &nodes));
+  NTK_TRY_OUT(ntk_bind_nodes(world, nodes));
   if (world->rank == 0) err = ntk_desk_open((ntk_study *)site->study, options, site->root, text, &limits, log, &desk);
   err = ntk_agree(world, err);
-  if (!err) err = world->rank == 0 ? direct(world, site, &desk, status) : ntk_worker_run(world, site);
+  if (!err) err = world->rank == 0 ? direct(world, site, &desk, nodes, status) : ntk_worker_run(world, site);
   if (world->rank == 0) err = ntk_error_join(err, ntk_desk_close(&desk));
   if (ntk_error_code(err) != NTK_E_MPI) err = ntk_agree(world, err);
-  return err ? err : ntk_comm_bcast(world, status, sizeof *status, 0);
+  if (!err) err = ntk_comm_bcast(world, status, sizeof *status, 0);
+out:
+  free(nodes);
+  return err;
 }
 
 static ntk_error *check_only(const ntk_study *study, const ntk_batch_options *options) {

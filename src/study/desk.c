@@ -116,14 +116,16 @@ static ntk_error *open_journal(ntk_desk *desk) {
 
 ntk_error *ntk_desk_open(ntk_study *study, const ntk_batch_options *options, const char *root, const char *text, const ntk_limits *limits,
                          const ntk_log *log, ntk_desk *desk) {
-  *desk = (ntk_desk){.log = log, .options = options, .study = study, .limits = *limits, .lock = NTK_LOCK, .since = ntk_clock_wall()};
+  *desk = (ntk_desk){
+      .log = log, .options = options, .study = study, .limits = *limits, .lock = NTK_LOCK, .since = ntk_clock_wall(), .deadline = INFINITY};
   desk->terminal = log && log->stream && (ntk_launch_terminal() || isatty(fileno(log->stream)));
   NTK_TRY(ntk_folder_create(root, options->shard, options->shards > 1 ? options->shards : 1, &desk->folder));
   NTK_TRY(ntk_lock_take(&desk->folder, &desk->lock));
   NTK_TRY(remove_stop_file(desk));
   NTK_TRY(ntk_ledger_load(root, false, log, &desk->ledger));
   NTK_TRY(ntk_plan_rows(study, limits, options, root, desk->ledger));
-  NTK_TRY(NTK_NEW((size_t)limits->workers, &desk->running));
+  NTK_TRY(NTK_NEW((size_t)limits->workers * NTK_AHEAD, &desk->running));
+  NTK_TRY(NTK_NEW(desk->ledger->row_count, &desk->place));
   NTK_TRY(keep_plan(desk, text));
   NTK_TRY(open_journal(desk));
   NTK_TRY(ntk_desk_find_todo(desk));
@@ -134,7 +136,7 @@ ntk_error *ntk_desk_open(ntk_study *study, const ntk_batch_options *options, con
 
 /* --- runs ----------------------------------------------------------------------------------------------------------------------- */
 
-ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row, ntk_order *order) {
+ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row) {
   const ntk_row *r = &desk->ledger->rows[row];
   const ntk_record *record = ntk_ledger_find(desk->ledger, r->id);
   char mark[NTK_MARK_BYTES], *json = NULL;
@@ -145,28 +147,43 @@ ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row, ntk_order *order) {
   NTK_TRY(ntk_desk_note(
       desk, ntk_event_started(desk->ledger, r, record ? record->starts + 1 : 1, desk->limits.workers, ntk_kernel_isa(), mark, &json), &json));
   ntk_launch_tell();
-  *order = (ntk_order){.kind = NTK_ORDER_RUN, .index = (long long)r->index};
-  memcpy(order->id, r->id, sizeof order->id);
-  ntk_desk_run *run = &desk->running[desk->running_count++];
+  ntk_desk_run *run = &desk->running[desk->running_count];
+  desk->place[row] = ++desk->running_count;
   *run = (ntk_desk_run){.row = row, .start = ntk_clock()};
   memcpy(run->active.id, r->id, sizeof run->active.id);
   return NULL;
 }
 
 void ntk_desk_progress(ntk_desk *desk, size_t row, const ntk_progress *progress) {
-  for (size_t i = 0; i < desk->running_count; i++)
-    if (desk->running[i].row == row) {
-      desk->running[i].active.iteration = progress->iteration;
-      desk->running[i].active.iterations = progress->iterations;
-    }
+  if (!desk->place[row]) return;
+  ntk_active *active = &desk->running[desk->place[row] - 1].active;
+  active->iteration = progress->iteration;
+  active->iterations = progress->iterations;
 }
 
 static void forget(ntk_desk *desk, size_t row) {
-  for (size_t i = 0; i < desk->running_count; i++)
-    if (desk->running[i].row == row) {
-      desk->running[i] = desk->running[--desk->running_count];
-      return;
-    }
+  if (!desk->place[row]) return;
+  size_t at = desk->place[row] - 1;
+  desk->running[at] = desk->running[--desk->running_count];
+  desk->place[desk->running[at].row] = at + 1;
+  desk->place[row] = 0;
+}
+
+double ntk_desk_rate(const ntk_desk *desk) { return desk->estimated > 0 && desk->taken > 0 ? desk->taken / desk->estimated : 1; }
+
+double ntk_desk_seconds_left(const ntk_desk *desk, size_t row) {
+  const ntk_row *r = &desk->ledger->rows[row];
+  double expected = r->seconds / r->group * ntk_desk_rate(desk);
+  if (!desk->place[row]) return expected;
+  const ntk_desk_run *run = &desk->running[desk->place[row] - 1];
+  double elapsed = ntk_clock() - run->start;
+  if (run->active.iteration > 0) return elapsed * (double)(run->active.iterations - run->active.iteration) / (double)run->active.iteration;
+  return fmax(expected - elapsed, 0);
+}
+
+bool ntk_desk_in_time(const ntk_desk *desk, size_t row) {
+  const ntk_row *r = &desk->ledger->rows[row];
+  return ntk_clock() + r->step_seconds / r->group * ntk_desk_rate(desk) < desk->deadline;
 }
 
 static ntk_error *settle(ntk_desk *desk, const char *id) {
@@ -199,6 +216,8 @@ ntk_error *ntk_desk_end(ntk_desk *desk, size_t row, const ntk_outcome *outcome, 
   if (code == NTK_OK) {
     ntk_done_facts facts = {outcome->seconds, outcome->has_file, outcome->file_bytes, outcome->hash, text ? text : "{}"};
     made = ntk_event_done(desk->ledger, r, &facts, &json);
+    desk->estimated += r->seconds;
+    desk->taken += outcome->seconds * r->group;
     if (outcome->has_checkpoint) made = ntk_error_join(made, settle(desk, r->id));
   } else if (code == NTK_E_STOPPED) {
     made = ntk_event_plain("stopped", r->id, &json);
@@ -349,6 +368,7 @@ ntk_error *ntk_desk_close(ntk_desk *desk) {
   free(desk->journal_path);
   free(desk->todo);
   free(desk->running);
+  free(desk->place);
   free(desk->settled);
   return err;
 }

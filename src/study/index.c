@@ -131,7 +131,7 @@ static ntk_error *add_name(collection *c, const char *name) {
 static ntk_error *read_run(collection *c, series *s, const ntk_record *record) {
   const ntk_value *root = NULL;
   NTK_TRY(ntk_arena_create(&s->arena));
-  NTK_TRY(ntk_value_parse(s->arena, record->id, record->result, strlen(record->result), &root));
+  NTK_TRY(ntk_value_parse_json(s->arena, record->id, record->result, strlen(record->result), &root));
   s->iteration = ntk_value_get(root, "iteration");
   s->metrics = ntk_value_get(root, "metrics");
   for (size_t i = 0; i < ntk_value_count(s->metrics); i++) NTK_TRY(add_name(c, ntk_value_key(s->metrics, i)));

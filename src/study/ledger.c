@@ -272,7 +272,7 @@ ntk_error *ntk_ledger_apply(ntk_ledger *ledger, const char *json, size_t length)
   NTK_TRY_OUT(ntk_copy_bytes(json, length, &head));
   NTK_TRY_OUT(cut_result(head, length, &result));
   NTK_TRY_OUT(ntk_arena_create(&arena));
-  NTK_TRY_OUT(ntk_value_parse(arena, "journal", head, strlen(head), &v));
+  NTK_TRY_OUT(ntk_value_parse_json(arena, "journal", head, strlen(head), &v));
   const char *event = text_of(v, "event");
   if (strcmp(event, "study") == 0)
     err = apply_study(ledger, v);

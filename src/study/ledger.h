@@ -46,6 +46,7 @@ typedef struct {
   int repetition;
   char **axes;                                /* label on each axis */
   double seconds, memory_bytes, output_bytes; /* estimates: on one core, a rank, of the run file */
+  double step_seconds;                        /* estimate: the longest time to where a checkpoint can be made, on one core */
   int group;                                  /* ranks */
 } ntk_row;
 

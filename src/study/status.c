@@ -81,7 +81,7 @@ static ntk_error *meet(void *context, const char *json) {
   ntk_arena *arena = NULL;
   const ntk_value *v = NULL;
   NTK_TRY(ntk_arena_create(&arena));
-  ntk_error *unread = ntk_value_parse(arena, "lock", json, strlen(json), &v);
+  ntk_error *unread = ntk_value_parse_json(arena, "lock", json, strlen(json), &v);
   ntk_error *err = add_owner(context, unread || ntk_value_kind_of(v) != NTK_MAP ? NULL : v);
   ntk_error_free(&unread);
   ntk_arena_free(&arena);

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from support import ntkgan
-from test_losses import ERF, PRIMES, RELU, clouds, field, gram, kernel, loss_of, masses, save, trained  # noqa: F401 (fixtures)
+from test_losses import ERF, P, PRIMES, Q, RBF, RELU, VARIATIONAL, clouds, field, gram, kernel, loss_of, masses, save, trained  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
 
@@ -178,3 +178,106 @@ def test_contradictions_are_refused_before_any_work(tmp_path, settings, message)
     }
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     assert message in ntkgan("plan", tmp_path / "study.yaml", status=2).stderr
+
+
+# --- infinite time, and several times at once ------------------------------------------------------------------------------------------------
+
+
+def test_lsgan_ends_at_the_projection(tmp_path, clouds, kernel):
+    """The labels on all points (their kernel matrix is regular); with a fake and a real point in one place, the mean of their labels there."""
+    real, fake = clouds
+    both = np.vstack([fake, real])
+    value, _, weights = field(tmp_path, real, fake, "lsgan", "infinite", at=both)
+    labels = np.r_[-np.ones(len(fake)), np.ones(len(real))]
+    assert np.allclose(value, labels, atol=1e-9) and np.allclose(weights, np.linalg.solve(kernel, labels), rtol=1e-6)
+    shared = np.vstack([real, fake[:2]])
+    value, _, _ = field(tmp_path, shared, fake, "lsgan", ".inf", at=both)
+    masses = np.r_[1 / len(fake), 1 / len(shared)]
+    assert np.allclose(value[:2], masses @ [-1, 1] / masses.sum(), atol=1e-9) and np.allclose(value[2:], labels[2:], atol=1e-9)
+    late, _, _ = field(tmp_path, shared, fake, "lsgan", 1e9, at=both)
+    assert np.allclose(value, late, atol=1e-8)
+
+
+def test_the_rank_of_the_projection_is_told(tmp_path, clouds):
+    """Polynomials of degree 2 in the plane: six numbers, whatever the number of points; the least squares on them."""
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(size=(20, 2)) + 1, rng.normal(size=(15, 2))
+    save(tmp_path, real=real, fake=fake, at=np.vstack([fake, real]))
+    done = ntkgan("field", tmp_path / "real.npy", tmp_path / "fake.npy", "--network", "{type: mlp, depth: 1, activation: {monomial: {degree: 2}}, bias_stddev: 1}",
+                  "--loss", "lsgan", "--time", "inf", "--at", tmp_path / "at.npy", "-o", tmp_path / "field.h5")  # fmt: skip
+    assert "numerical rank 6" in done.stdout
+    x = np.vstack([fake, real])
+    basis = np.c_[np.ones(35), x, x**2, x[:, 0] * x[:, 1]]
+    root = np.sqrt(np.r_[np.full(15, 1 / 15), np.full(20, 1 / 20)])
+    best = np.linalg.lstsq(root[:, None] * basis, root * np.r_[-np.ones(15), np.ones(20)], rcond=None)[0]
+    with h5py.File(tmp_path / "field.h5") as file:
+        assert np.allclose(file["value"][...], basis @ best, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in VARIATIONAL if name != "tv"])
+def test_the_exact_limit_is_the_divergence(tmp_path, name):
+    atoms = np.array([[0.0, 0.0], [1.5, 0.0], [0.0, 1.5], [1.5, 2.0]])
+    real, fake = np.repeat(atoms, np.rint(10 * P).astype(int), axis=0), np.repeat(atoms, np.rint(10 * Q).astype(int), axis=0)
+    t, conjugate, divergence = VARIATIONAL[name]
+    f, _, _ = field(tmp_path, real, fake, loss_of(name), "infinite", network=RBF, at=atoms)
+    assert P @ t(f) - Q @ conjugate(t(f)) == pytest.approx(divergence, rel=1e-12)
+    started, _, _ = field(tmp_path, real, fake, loss_of(name), "infinite", "--f0", "{network: {width: 32}}", network=RELU, at=atoms)
+    assert np.allclose(started, f, atol=1e-10)
+
+
+def test_vanilla_ends_at_the_jensen_shannon_divergence(tmp_path):
+    """2 JSD - log 4."""
+    atoms = np.array([[0.0, 0.0], [1.5, 0.0], [0.0, 1.5], [1.5, 2.0]])
+    real, fake = np.repeat(atoms, np.rint(10 * P).astype(int), axis=0), np.repeat(atoms, np.rint(10 * Q).astype(int), axis=0)
+    f, _, _ = field(tmp_path, real, fake, "vanilla", "infinite", network=RBF, at=atoms)
+    assert np.allclose(f, np.log(P / Q), atol=1e-12)
+    assert -(P @ np.logaddexp(0, -f) + Q @ np.logaddexp(0, f)) == pytest.approx(VARIATIONAL["js"][2] - np.log(4), rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["ipm", "lsgan", "vanilla", "hinge", {"fgan": {"divergence": "kl"}}, {"fgan": {"divergence": "pearson"}}], ids=str)
+def test_a_ridge_gives_every_loss_a_limit(tmp_path, clouds, loss):
+    """ridge w = g(K w): what a long training ends at."""
+    real, fake = clouds
+    _, _, limit = field(tmp_path, real, fake, loss, "infinite", "--ridge", 0.5)
+    _, _, late = field(tmp_path, real, fake, loss, 100.0, "--ridge", 0.5)
+    assert np.abs(limit - late).max() <= 1e-9 * np.abs(late).max()
+
+
+def test_hinge_comes_to_rest(tmp_path, clouds):
+    real, fake = clouds
+    value, _, _ = field(tmp_path, real, fake, "hinge", "infinite", at=np.vstack([fake, real]))
+    assert (np.r_[-np.ones(len(fake)), np.ones(len(real))] * value > 1 - 1e-9).all()
+
+
+@pytest.mark.parametrize("loss, options, message", [
+    ("ipm", (), "no limit"), ("vanilla", (), "no limit"), ("vanilla_closed_form", (), "no limit"), ({"fgan": {"divergence": "kl"}}, (), "no limit"),
+    ({"fgan": {"divergence": "tv"}}, (), "no limit"), ("lsgan", ("--momentum", 1), "momentum 1"),
+])  # fmt: skip
+def test_where_there_is_no_limit_it_says_so(tmp_path, clouds, loss, options, message):
+    real, fake = clouds
+    save(tmp_path, real=real, fake=fake)
+    loss = loss if isinstance(loss, str) else yaml.safe_dump(loss, default_flow_style=True)
+    done = ntkgan("field", tmp_path / "real.npy", tmp_path / "fake.npy", "--network", RELU, "--loss", loss, "--time", "infinite", "--at", tmp_path / "fake.npy",
+                  "-o", tmp_path / "f.h5", *options, status=1)  # fmt: skip
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("divergence, seed", [("kl", 3), ("reverse_kl", 7)])
+def test_divergences_that_blow_up_are_told_and_do_not_hang(tmp_path, clouds, divergence, seed):
+    """From a start of some thousands on the side where e^f (e^-f) is beyond all numbers: an error, soon."""
+    real, fake = clouds
+    save(tmp_path, real=real, fake=fake)
+    options = ("--network", "{type: mlp, depth: 2, activation: relu, bias_stddev: 30, weight_stddev: 30}", "--at", tmp_path / "fake.npy", "-o", tmp_path / "f.h5")
+    files = (tmp_path / "real.npy", tmp_path / "fake.npy")
+    done = ntkgan("field", *files, *options, "--loss", f"{{fgan: {{divergence: {divergence}}}}}", "--time", 1, "--f0", "network", "--seed", seed, status=1, timeout=60)
+    assert "blow up" in done.stderr
+
+
+def test_several_times_from_one_basis(tmp_path, clouds):
+    rng = np.random.default_rng(3)
+    real, fake = rng.normal(size=(60, 2)) + 1, rng.normal(size=(50, 2))
+    times = [0.1, 10.0, 1000.0]
+    values, gradients, weights = field(tmp_path, real, fake, "lsgan", "[0.1, 10, 1000, infinite]", *START)
+    for k, time in enumerate([*times, "infinite"]):
+        value, gradient, weight = field(tmp_path, real, fake, "lsgan", time, *START)
+        assert np.allclose(values[k], value, rtol=1e-8, atol=1e-9) and np.allclose(gradients[k], gradient, rtol=1e-7, atol=1e-8)
