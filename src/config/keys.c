@@ -36,6 +36,9 @@ static const ntk_key train_keys[] = {
     {"step", NTK_T_NUMBER, NTK_KEY_REQUIRED | NTK_KEY_OPEN_MIN, 0, 1e300, NULL, NULL, NULL, NULL, NULL, "learning rate of the generator"},
     {"integrator", NTK_T_TYPED, 0, 0, 0, NULL, "integrators", NULL, "{type: euler}", NULL,
      "time stepping of the flow from one iteration to the next"},
+    {"gradient", NTK_T_WORD, 0, 0, 0, "alternating|total|total_objective", NULL, NULL, "alternating", NULL,
+     "alternating: of c(f), f held fixed; through the training of f: of minus the discriminator's loss (total), of the mean of c(f) "
+     "(total_objective)"},
     {"annealing", NTK_T_TYPED, 0, 0, 0, NULL, "annealings", NULL, "{type: none}", NULL, "how the step changes with the iterations"},
     {"optimizer", NTK_T_TYPED, 0, 0, 0, NULL, "optimizers", NULL, "{type: sgd}", NULL, "what is made of the gradient at the fake points"},
     NTK_KEYS_END,

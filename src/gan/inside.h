@@ -37,6 +37,9 @@ struct ntk_discriminator {
   ntk_memory old;
 };
 
+/** What a training on all points works on; without what it starts from. Borrows from d. */
+ntk_training ntk_discriminator_training(ntk_discriminator *d);
+
 void ntk_memory_clear(ntk_memory *memory);
 
 /** Moves the weights of the last training into the memory. Not collective. */

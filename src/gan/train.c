@@ -159,6 +159,11 @@ static ntk_training training_on(ntk_discriminator *d, const batch *b) {
                         .budget = d->budget};
 }
 
+ntk_training ntk_discriminator_training(ntk_discriminator *d) {
+  const batch whole = {.n = d->n, .fakes = d->fakes, .points = d->points, .share = d->share, .mass = d->loss_mass};
+  return training_on(d, &whole);
+}
+
 static ntk_error *train_for(ntk_discriminator *d, const ntk_training *training, double *w) {
   ntk_error *err = (isfinite(training->time) ? d->loss.train : ntk_train_for_ever)(training, &d->loss, w);
   return ntk_error_prefix(err, "training with loss %s", d->loss.entry->choice.name);

@@ -1,11 +1,15 @@
 """What a discriminator starts from (f0) and what it keeps from one generator step to the next, against SciPy and NumPy in the large: the sum over
 all past centres is formed here from gram matrices, one training after another."""
 
+import signal
+
 import h5py
 import numpy as np
 import pytest
 import yaml
 
+from studies import start as launch
+from studies import wait_for
 from support import ntkgan
 from test_losses import ERF, P, PRIMES, Q, RBF, RELU, VARIATIONAL, clouds, field, gram, kernel, loss_of, masses, save, trained  # noqa: F401 (fixtures)
 
@@ -73,7 +77,7 @@ def test_f0_of_other_networks_is_refused(tmp_path, clouds):
 # --- alternating training ------------------------------------------------------------------------------------------------------------------
 
 
-def run(folder, real, fake, network=ERF, loss="ipm", time=1.0, iterations=4, step=1.0, ranks=1, name="flow", **discriminator):
+def run(folder, real, fake, network=ERF, loss="ipm", time=1.0, iterations=4, step=1.0, ranks=1, name="flow", train=None, **discriminator):
     """The trajectory, fake points before each step and at the end."""
     save(folder, real=real, fake=fake)
     study = {
@@ -81,7 +85,7 @@ def run(folder, real, fake, network=ERF, loss="ipm", time=1.0, iterations=4, ste
         "seed": 3,
         "data": {side: {"type": "file", "path": str(folder / f"{side}.npy")} for side in ("real", "fake")},
         "discriminator": {"network": yaml.safe_load(network), "loss": loss, "time": time, **discriminator},
-        "train": {"iterations": iterations, "step": step},
+        "train": {"iterations": iterations, "step": step, **(train or {})},
         "record": {"every": 1, "metrics": []},
         "resources": {"ranks_per_run": ranks},
     }
@@ -145,21 +149,58 @@ def test_batches_are_drawn_anew_and_are_unbiased(tmp_path):
 
 
 def test_a_bounded_memory_says_what_it_lost(tmp_path, clouds):
-    """With room for everything nothing changes; with less, the flow changes by little and the loss of memory is recorded."""
+    """With room for everything nothing changes; with less, the first discriminators differ by no more than the recorded bound allows, and by little."""
     real, fake = clouds
-    exact, _ = run(tmp_path, real, fake, RELU, "lsgan", 0.5, iterations=6, carry_over=True, name="exact")
-    roomy, _ = run(tmp_path, real, fake, RELU, "lsgan", 0.5, iterations=6, carry_over=True, centers=1000, name="roomy")
-    tight, _ = run(tmp_path, real, fake, RELU, "lsgan", 0.5, iterations=6, carry_over=True, centers=2 * len(fake), name="tight")
-    assert np.array_equal(exact, roomy)
+    settings = {"time": 0.5, "iterations": 6, "carry_over": True, "step": 1e-9}  # the points hardly move: f alone differs
+    exact, on_exact = run(tmp_path, real, fake, RELU, "ipm", name="exact", **settings)
+    roomy, on_roomy = run(tmp_path, real, fake, RELU, "ipm", centers=1000, name="roomy", **settings)
+    assert np.array_equal(exact, roomy) and np.array_equal(on_exact, on_roomy)
+    settings["step"] = 1.0
+    exact, on_exact = run(tmp_path, real, fake, RELU, "ipm", name="moving", **settings)
+    tight, on_tight = run(tmp_path, real, fake, RELU, "ipm", centers=2 * len(fake), name="tight", **settings)
+    (path,) = (tmp_path / "out-tight" / "runs").glob("*.h5")
+    with h5py.File(path) as file:
+        forgotten = file["metrics/forgotten"][...]
+    largest = np.sqrt(gram(tmp_path, tight[3], tight[3]).diagonal().max())
+    assert (forgotten[:3] == 0).all() and (np.diff(forgotten[3:]) > 0).all()  # from the fourth training on there are more than two steps' centres
+    assert np.array_equal(exact[:4], tight[:4]) and 0 < abs(on_exact[3] - on_tight[3]) <= forgotten[3] * largest
     assert 0 < np.abs(exact - tight).max() < 0.1 * np.abs(exact[-1] - exact[0]).max()
 
 
-@pytest.mark.parametrize("more", [{"carry_over": True}, {"batch": 20, "n_critic": 2}, {"batch": 20, "carry_over": True, "centers": 100}], ids=str)
+@pytest.mark.parametrize("more", [{"carry_over": True}, {"batch": 20, "n_critic": 2}, {"batch": 20, "carry_over": True, "centers": 100}, {"train": {"gradient": "total"}}], ids=str)
 def test_ranks_change_no_bit_of_alternating_training(tmp_path, more):
     rng = np.random.default_rng(1)
     real, fake = rng.normal(size=(70, 2)) + 1, rng.normal(size=(60, 2))
     flows = [run(tmp_path, real, fake, RELU, "lsgan", 1.0, iterations=5, ranks=ranks, name=f"on{ranks}", **more)[0] for ranks in (1, 3)]
     assert np.array_equal(*flows)
+
+
+def test_a_carried_discriminator_resumes_to_the_last_bit(tmp_path):
+    """Stopped with its centres, weights and count of batches in a checkpoint, taken up on another number of ranks."""
+    rng = np.random.default_rng(1)
+    save(tmp_path, real=rng.normal(size=(30, 2)) + 1, fake=rng.normal(size=(30, 2)))
+    study = {
+        "study": "carried",
+        "data": {side: {"type": "file", "path": str(tmp_path / f"{side}.npy")} for side in ("real", "fake")},
+        "discriminator": {"network": yaml.safe_load(RELU), "loss": "lsgan", "time": 0.1, "carry_over": True, "centers": 90, "batch": 10, "ridge": 0.1},
+        "train": {"iterations": 600, "step": 0.1},
+        "record": {"every": 300, "metrics": []},
+        "resources": {"checkpoint_iterations": 20},
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    ntkgan("run", tmp_path / "study.yaml", "-o", tmp_path / "whole", "--ranks", 1)
+    job = launch("run", tmp_path / "study.yaml", "-o", tmp_path / "parts", "--ranks", 1)
+    wait_for(lambda: any((tmp_path / "parts").glob("checkpoints/*.previous")), job)
+    job.send_signal(signal.SIGTERM)
+    assert job.wait(timeout=60) == 75
+    ntkgan("run", tmp_path / "study.yaml", "-o", tmp_path / "parts", "--ranks", 2, "--set", "resources.ranks_per_run=2")
+    results = []
+    for name in ("whole", "parts"):
+        (path,) = (tmp_path / name).glob("runs/*.h5")
+        with h5py.File(path) as file:
+            results.append((file["trajectory/fake"][...], file["loss"][...]))
+    assert np.array_equal(results[0][0], results[1][0]) and np.array_equal(results[0][1], results[1][1])
+    assert np.abs(results[0][0][-1] - results[0][0][0]).max() > 0.1
 
 
 @pytest.mark.parametrize("settings, message", [
