@@ -1,5 +1,6 @@
 #include "gan/discriminator.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,11 @@ static size_t count_of(const ntk_value *settings, const char *key) { return ntk_
 
 static bool starts_as_network(const ntk_value *settings) {
   return ntk_has(settings, "f0") && !strcmp(ntk_choice_name(ntk_value_get(settings, "f0")), "network");
+}
+
+static double time_of(const ntk_value *settings) {
+  const ntk_value *time = ntk_value_get(settings, "time");
+  return ntk_value_kind_of(time) == NTK_STRING ? INFINITY : ntk_value_number(time);
 }
 
 /* What alternates between training and the generator's steps. */
@@ -65,7 +71,7 @@ ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *setti
   d->d = dimension;
   d->rng = rng;
   d->budget = budget;
-  d->time = ntk_get_number(settings, "time");
+  d->time = time_of(settings);
   d->tolerance = ntk_get_number(settings, "tolerance");
   d->peer = !strcmp(ntk_get_text(settings, "normalization"), "peer");
   d->ridge = ntk_get_number(settings, "ridge");
@@ -160,6 +166,7 @@ ntk_error *ntk_discriminator_objective(ntk_discriminator *d, size_t n, const dou
 }
 
 const ntk_loss *ntk_discriminator_loss(const ntk_discriminator *d) { return &d->loss; }
+size_t ntk_discriminator_rank(const ntk_discriminator *d) { return d->rank; }
 const double *ntk_discriminator_weights(const ntk_discriminator *d) { return d->w; }
 const ntk_kernel *ntk_discriminator_kernel(const ntk_discriminator *d) { return d->kernel; }
 const ntk_prepared *ntk_discriminator_points(const ntk_discriminator *d) { return d->points; }

@@ -368,8 +368,7 @@ static ntk_error *show_progress(ntk_desk *desk) {
 
 static ntk_error *write_index(ntk_desk *desk) {
   double start = ntk_clock();
-  if (desk->folder.shards > 1) NTK_TRY(ntk_ledger_refresh(desk->ledger, desk->folder.root, desk->journal_path));
-  NTK_TRY(ntk_index_write(desk->ledger, desk->folder.root));
+  NTK_TRY(ntk_index_write(desk->ledger, desk->folder.root, desk->folder.shards > 1 ? desk->journal_path : NULL));
   double took = ntk_clock() - start;
   desk->next_index = ntk_clock() + fmax(index_seconds, took / index_share);
   return NULL;

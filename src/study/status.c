@@ -277,7 +277,7 @@ ntk_error *ntk_batch_index(const char *const *folders, size_t count, ntk_text *o
     ntk_error *err = load_known(folders[i], &ledger);
     if (!err) err = ntk_lock_visit(folders[i], meet, &c);
     if (!err) interrupt_others(ledger, &c);
-    if (!err) err = ntk_index_write(ledger, folders[i]);
+    if (!err) err = ntk_index_write(ledger, folders[i], NULL);
     if (!err) {
       ntk_outlook_see(ledger, NULL, NULL, c.active, c.active_count, 0, &outlook);
       ntk_text_addf(out, "%s/index.h5: ", folders[i]);
