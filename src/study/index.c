@@ -227,12 +227,16 @@ static ntk_error *write_links(ntk_h5 *file, const ntk_ledger *ledger) {
   return NULL;
 }
 
+ntk_error *ntk_index_fill(const ntk_ledger *ledger, ntk_h5 *file) {
+  if (ledger->name) NTK_TRY(ntk_h5_attribute_text(file, "/", "study", ledger->name));
+  if (ledger->row_count) NTK_TRY(write_runs(file, ledger));
+  return write_metrics(file, ledger);
+}
+
 static ntk_error *write_file(const ntk_ledger *ledger, const char *path) {
   ntk_h5 *file = NULL;
   NTK_TRY(ntk_h5_create(path, &file));
-  ntk_error *err = ledger->name ? ntk_h5_attribute_text(file, "/", "study", ledger->name) : NULL;
-  if (!err && ledger->row_count) err = write_runs(file, ledger);
-  if (!err) err = write_metrics(file, ledger);
+  ntk_error *err = ntk_index_fill(ledger, file);
   if (!err) err = write_links(file, ledger);
   if (!err) return ntk_h5_commit(&file);
   ntk_h5_close(&file);
