@@ -96,6 +96,24 @@ ntk_error *ntk_discriminator_check(const ntk_value *settings) {
   return ntk_error_prefix(ntk_net_check(ntk_value_get(settings, "network")), "f0");
 }
 
+ntk_discriminator_need ntk_discriminator_estimate(const ntk_value *settings, size_t n, size_t m, size_t d, double iterations) {
+  double batch = (double)count_of(settings, "batch"), limit = (double)count_of(settings, "centers"), fakes = (double)n, reals = (double)m;
+  ntk_discriminator_need need = {.trainings = (double)count_of(settings, "n_critic")};
+  need.points = batch > 0 ? fmin(batch, fakes) + fmin(batch, reals) : fakes + reals;
+  if (ntk_get_bool(settings, "carry_over")) {
+    double all = iterations * fakes, most = limit > 0 ? fmin(limit, all) : all;
+    need.centers = most < all ? most : all / 2;
+    need.projections = most < all;
+    need.memory_bytes = most * (double)(d + 10) * 2 * sizeof(double);
+  }
+  if (starts_as_network(settings)) {
+    size_t width = (size_t)ntk_get_integer(ntk_choice_parameters(ntk_value_get(settings, "f0")), "width");
+    need.network_weights = ntk_net_weights(ntk_value_get(settings, "network"), width);
+    need.memory_bytes += need.network_weights * sizeof(double);
+  }
+  return need;
+}
+
 void ntk_discriminator_free(ntk_discriminator **d) {
   if (!*d) return;
   ntk_kernel_free(&(*d)->kernel);

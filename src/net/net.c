@@ -90,6 +90,12 @@ ntk_error *ntk_net_check(const ntk_value *network) {
   return NULL;
 }
 
+double ntk_net_weights(const ntk_value *network, size_t width) {
+  double square = (double)width * (double)width, parallel = (double)ntk_value_count(ntk_value_get(network, "activation"));
+  if (!ntk_has(network, "blocks")) return square * parallel * (double)ntk_get_integer(network, "depth");
+  return square * (double)ntk_get_integer(network, "blocks") * (1 + parallel * (double)ntk_get_integer(network, "block_depth"));
+}
+
 ntk_error *ntk_net_create(const ntk_value *network, size_t dimension, size_t width, size_t outputs, ntk_rng rng, ntk_net **out) {
   static const char *const transforms[] = {"identity", "tanh", "atanh"};
   *out = NULL;

@@ -20,6 +20,9 @@ void ntk_net_free(ntk_net **net);
 /** NTK_E_CONFIG where ntk_net_create would refuse the network. */
 NTK_CHECKED ntk_error *ntk_net_check(const ntk_value *network);
 
+/** About how many weights it has: for plans. */
+double ntk_net_weights(const ntk_value *network, size_t width);
+
 /** value (n x outputs, or NULL) and gradient (n x d, or NULL: of the first output) at x (n x d row-major). Replicated input and results, the same
  *  bits on any number of ranks. Collective. NTK_E_NONFINITE names the first point without a finite result. */
 NTK_CHECKED ntk_error *ntk_net_evaluate(const ntk_comm *comm, const ntk_net *net, size_t n, const double *x, double *value, double *gradient);
