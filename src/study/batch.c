@@ -96,6 +96,7 @@ ntk_error *ntk_batch_run(const ntk_comm *world, const ntk_catalog *catalog, cons
   NTK_TRY_OUT(load_everywhere(world, catalog, options, &text, &study));
   NTK_TRY_OUT(ntk_agree(world, ntk_load_root(options, study, &root)));
   NTK_TRY_OUT(ntk_agree(world, ntk_stop_begin(&stop)));
+  if (world->size == 1) ntk_stop_obey_second();
   const ntk_site site = {study, root, log};
   err = run_everywhere(world, options, &site, text, log, status);
 out:

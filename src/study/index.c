@@ -248,13 +248,14 @@ static ntk_error *wait_for_turn(const char *path, int *fd) {
   return NULL;
 }
 
-ntk_error *ntk_index_write(const ntk_ledger *ledger, const char *root) {
+ntk_error *ntk_index_write(ntk_ledger *ledger, const char *root, const char *own) {
   char *path = NULL, *turn = NULL;
   int fd = -1;
   ntk_error *err = NULL;
   NTK_TRY_OUT(ntk_path(&path, "%s/index.h5", root));
   NTK_TRY_OUT(ntk_path(&turn, "%s/log/index.lock", root));
   NTK_TRY_OUT(wait_for_turn(turn, &fd));
+  if (own) NTK_TRY_OUT(ntk_ledger_refresh(ledger, root, own));
   err = ntk_error_prefix(write_file(ledger, path), "%s", path);
 out:
   if (fd >= 0) close(fd);

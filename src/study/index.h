@@ -5,7 +5,8 @@
 #include "study/ledger.h"
 
 /** Writes DIR/index.h5 (layout: the interface, "Files"): /runs, one row a run; /metrics, runs x iterations, NaN where a run recorded none;
- *  /links/<id>, external links to run files. Waits for another writer of the same index. */
-NTK_CHECKED ntk_error *ntk_index_write(const ntk_ledger *ledger, const char *root);
+ *  /links/<id>, external links to run files. Waits for another writer of the same index. With `own` (a path), what the
+ *  other journals say is read once it is our turn: so the last of several shards to write knows all of them. */
+NTK_CHECKED ntk_error *ntk_index_write(ntk_ledger *ledger, const char *root, const char *own);
 
 #endif

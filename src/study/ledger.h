@@ -22,6 +22,7 @@ typedef struct {
   char **axis_paths, **axis_labels;
   ntk_state state;
   double time;           /* of the last event, seconds since 1970 */
+  size_t source;         /* the journal that it stood in */
   double seconds;        /* of the work, when done */
   int starts;            /* attempts so far */
   size_t job;            /* the job of the last attempt: a count over the journals as read */
@@ -60,6 +61,7 @@ typedef struct {
   ntk_record *records;
   size_t *slots, slot_count; /* hash table over records: index + 1, 0 = empty */
   size_t jobs;               /* job lines seen */
+  size_t source;             /* the journal being read, from 1; 0 = this job's own events */
   size_t journal_count;
   char **journals;
   ntk_journal_position *positions;
