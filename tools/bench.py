@@ -16,7 +16,7 @@ import time
 
 from bench_common import BUILD, GAUSSIAN, NTKGAN, RELU, Row, Spread, Table, check, difference, duration, in_turn, machine, operations, points, short, spread
 
-# Arithmetic of an entry of three hidden ReLU layers, counted in the loops (a multiply-add is one); beside it the products with the points.
+# Arithmetic of an entry of three hidden ReLU layers, as in tests/bench/tiles.c; beside it the products with the points.
 VALUE, GRADIENT = 3 * 45, 3 * 59
 
 
@@ -109,8 +109,8 @@ def activations(bench):
 
 
 def gram(bench):
-    """Symmetric matrices: whole on rank 0 as `ntkgan gram` makes them, and spread over the ranks as spectra take them."""
-    for operation, where in (("matrix", "on rank 0"), ("gram", "spread over ranks")):
+    """Symmetric matrices: whole on a rank as `ntkgan gram` makes them, and spread over the ranks as spectra take them."""
+    for operation, where in (("matrix", "whole on a rank"), ("gram", "spread over ranks")):
         for d in (2, 784):
             n = bench.size(4096)
             keys = {"network": RELU, "points": points(bench.folder, "fake", n, d)}
@@ -156,7 +156,7 @@ def lsgan(bench):
             keys = bench.pair(n, 2)
             server = bench.server(1)
             with server.make("step", discriminator={"network": RELU, "loss": "lsgan", "time": t}, **keys) as own, server.make("eigen", network=RELU, time=t, **keys) as other:
-                times = in_turn(bench.repeats if n <= 500 else 1, bench.seconds, own, other)
+                times = in_turn(bench.repeats if n <= 500 else 2 if n <= 2048 else 1, bench.seconds, own, other)
                 error = max(difference(own.answer(name), other.answer(name)) for name in ("value", "gradient"))
             check(error, 1e-8, "LSGAN step by eigenvectors")
             ratio = spread(b[0] / a[0] for a, b in times)
@@ -175,11 +175,11 @@ def products(bench):
 
 def mmd(bench):
     """MMD^2 with a permutation test beside MMD^2 alone."""
-    for n, repeats in ((5000, bench.repeats), (20000, bench.repeats if bench.options.long else 1)):
+    for n in (5000, 20000):
         n, server = bench.size(n), bench.server(bench.cores)
         keys = {"network": RELU, **bench.pair(n, 2)}
         with server.make("mmd", **keys) as plain, server.make("mmd", permutations=500, **keys) as test:
-            times = in_turn(repeats, 0, plain, test)
+            times = in_turn(bench.repeats, 0, plain, test)
             check(difference(plain.answer("value"), test.answer("value")), 1e-8, "MMD^2 with and without permutations")
         ratio = spread(b[0] / a[0] for a, b in times)
         rate = duration(statistics.median(b[0] for _, b in times))

@@ -36,7 +36,7 @@ typedef struct {
 } bench_server;
 
 /* A task shorter than this runs once before it is timed, so that caches are as in a long run. */
-static const double warm_seconds = 0.05, poll_seconds = 1e-4;
+static const double warm_seconds = 0.05, poll_seconds = 1e-3;
 
 /* The next request on every rank, NULL at the end of input. Ranks that wait sleep: another program is being timed. */
 static ntk_error *receive(bench_server *server, char **line) {
