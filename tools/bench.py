@@ -95,7 +95,7 @@ def instruction_sets(bench):
         for case in tiles(bench, isa, "relu x 3"):
             rate = f"{short(case['seconds_an_entry'] * 1e9)} ns an entry"
             size = f"tiles, d = {case['d']}"
-            bench.table.add(Row(case["name"], size, 1, rate, f"bound of {isa} arithmetic over time", Spread(*case["of_peak"]), readme=isa == "x86-64-v4"))
+            bench.table.add(Row(case["name"], size, 1, rate, f"bound of {isa} arithmetic over time", Spread(*case["of_peak"]), readme=isa == "x86-64-v4" and case["d"] != 32))
 
 
 def activations(bench):
@@ -133,7 +133,8 @@ def ipm(bench):
             times = bench.beside(ranks, "step", bound, keys, 1024)
             name = "arithmetic's bound over time" if d <= 16 else "flop rate (4d a pair) over dgemm's"
             share = spread(work / t / peak for t, _, peak in times)
-            bench.table.add(Row("IPM step, relu x 3", size, ranks, per_pair(times, 2 * n * n), name, share, readme=d > 16))
+            readme = d > 16 and ranks == bench.cores
+            bench.table.add(Row("IPM step, relu x 3", size, ranks, per_pair(times, 2 * n * n), name, share, readme=readme))
         bench.scaling("IPM step, relu x 3", size, "step", keys, True)
 
 
