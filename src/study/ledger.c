@@ -102,7 +102,7 @@ static ntk_error *grow(ntk_ledger *ledger) {
   return NULL;
 }
 
-static ntk_error *find_or_add(ntk_ledger *ledger, const char *id, ntk_record **out) {
+ntk_error *ntk_ledger_find_or_add(ntk_ledger *ledger, const char *id, ntk_record **out) {
   *out = ntk_ledger_find(ledger, id);
   if (*out) return NULL;
   if (!ledger->records || ledger->record_count == ledger->record_capacity) NTK_TRY(grow(ledger));
@@ -207,7 +207,7 @@ static ntk_error *apply_run_event(ntk_ledger *ledger, const ntk_value *v, char *
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     if (strcmp(events[i].name, name) != 0 || length == 0 || length > 16) continue;
     ntk_record *record = NULL;
-    NTK_TRY(find_or_add(ledger, id, &record));
+    NTK_TRY(ntk_ledger_find_or_add(ledger, id, &record));
     NTK_TRY(describe(record, v));
     double time = number_of(v, "time");
     /* A run that another shard's journal shows as done stays done; in one journal the order of lines decides, whatever the clock did. */

@@ -5,7 +5,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "config/value.h"
-#include "io/file.h"
 #include "study/batch.h"
 #include "study/folder.h"
 #include "study/index.h"
@@ -242,22 +241,12 @@ static void write_people(const char *folder, const ntk_ledger *ledger, const cre
 
 /* --- front door ----------------------------------------------------------------------------------------------------------------- */
 
-static ntk_error *load_known(const char *folder, ntk_ledger **ledger) {
-  char **journals = NULL;
-  if (!ntk_file_exists(folder)) return ntk_fail(NTK_E_INPUT, "%s: there is no such folder", folder);
-  NTK_TRY(ntk_folder_journals(folder, &journals));
-  bool any = journals[0];
-  ntk_names_free(&journals);
-  if (!any) return ntk_fail(NTK_E_INPUT, "%s: holds no study (no journal-*.jsonl)", folder);
-  return ntk_ledger_load(folder, true, NULL, ledger);
-}
-
 ntk_error *ntk_batch_status(const char *folder, bool json, ntk_text *out, bool *over) {
   ntk_ledger *ledger = NULL;
   crew c = {.owners = NULL};
   ntk_outlook outlook;
   ntk_error *err = NULL;
-  NTK_TRY_OUT(load_known(folder, &ledger));
+  NTK_TRY_OUT(ntk_ledger_load_known(folder, &ledger));
   NTK_TRY_OUT(ntk_lock_visit(folder, meet, &c));
   interrupt_others(ledger, &c);
   ntk_outlook_see(ledger, NULL, NULL, c.active, c.active_count, c.workers, &outlook);
@@ -274,7 +263,7 @@ ntk_error *ntk_batch_index(const char *const *folders, size_t count, ntk_text *o
     ntk_ledger *ledger = NULL;
     crew c = {.owners = NULL};
     ntk_outlook outlook;
-    ntk_error *err = load_known(folders[i], &ledger);
+    ntk_error *err = ntk_ledger_load_known(folders[i], &ledger);
     if (!err) err = ntk_lock_visit(folders[i], meet, &c);
     if (!err) interrupt_others(ledger, &c);
     if (!err) err = ntk_index_write(ledger, folders[i], NULL);

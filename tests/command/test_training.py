@@ -69,9 +69,9 @@ def test_f0_is_the_same_on_any_number_of_ranks(tmp_path):
 def test_f0_of_other_networks_is_refused(tmp_path, clouds):
     real, fake = clouds
     save(tmp_path, real=real, fake=fake)
-    done = ntkgan("field", tmp_path / "real.npy", tmp_path / "fake.npy", "--network", "{type: rbf}", "--loss", "ipm", "--time", 1, "--at", tmp_path / "fake.npy",
+    done = ntkgan("field", tmp_path / "real.npy", tmp_path / "fake.npy", "--network", "{type: dcgan, image: {height: 1, width: 2, channels: 1}, activation: relu}", "--loss", "ipm", "--time", 1, "--at", tmp_path / "fake.npy",
                   "-o", tmp_path / "f.h5", *START, status=2)  # fmt: skip
-    assert "mlp or resnet" in done.stderr
+    assert "layers over vectors" in done.stderr
 
 
 # --- alternating training ------------------------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_a_carried_discriminator_resumes_to_the_last_bit(tmp_path):
     ({"centers": 5}, "carry_over"),
     ({"carry_over": True, "momentum": 0.5}, "momentum"),
     ({"loss": "vanilla_closed_form", "n_critic": 2}, "vanilla_closed_form"),
-    ({"f0": {"network": {"width": 10}}, "network": {"type": "rbf"}}, "mlp or resnet"),
+    ({"f0": {"network": {"width": 10}}, "network": {"type": "layers", "layers": [{"dropout": {"rate": 0.5}}, "dense"]}}, "dropout"),
 ])  # fmt: skip
 def test_contradictions_are_refused_before_any_work(tmp_path, settings, message):
     gaussian = {"type": "gaussian", "dimension": 2, "points": 10}
