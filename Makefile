@@ -166,6 +166,13 @@ $(BUILD)/peers/ready: tools/bench-peers.txt
 bench-readme:
 	@$(bench-setup) tools/bench_readme.py
 
+# Kills a study at random: so many minutes, or KILLS=500 times; SEED=N repeats what an earlier one drew.
+MINUTES ?= 10
+torture:
+	@tools/install.sh build test tools
+	$(again) all
+	@NTKGAN='$(abspath $(BUILD))/ntkgan' $(PYTHON) tests/command/torture.py $(if $(KILLS),--kills $(KILLS),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 lint:
 	@tools/install.sh build test tools lint
 	$(again) -f tools/lint.mk lint-all
@@ -246,6 +253,7 @@ help:
 	@echo 'make              build $(BUILD)/ntkgan (installs nothing)'
 	@echo 'make demo         install what is missing, build, run jobs/eight-gaussians.yaml, draw'
 	@echo 'make test         install what is missing, build, run every test; check: the fast ones'
+	@echo 'make torture      kill a study at random and check that nothing is lost: MINUTES=10, or KILLS=N; SEED=N'
 	@echo 'make bench        time the main operations; bench-peers: beside Neural Tangents and KeOps; bench-readme: both into README.md'
 	@echo 'make lint         static checks; sanitize, fuzz, faults: run-time checks'
 	@echo 'make lib          $(BUILD)/libntkgan.a; man: $(BUILD)/ntkgan.1; dist: a release archive'
@@ -257,6 +265,6 @@ help:
 
 always: ;
 -include $(objects:.o=.d) $(programs:=.d) $(benches:=.d) $(bench-parts:.o=.d)
-.PHONY: all lib units demo test check bench bench-peers bench-readme lint sanitize fuzz faults format install uninstall man dist configure info clean help always
+.PHONY: all lib units demo test check torture bench bench-peers bench-readme lint sanitize fuzz faults format install uninstall man dist configure info clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:

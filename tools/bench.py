@@ -16,7 +16,7 @@ import time
 
 from bench_common import BUILD, GAUSSIAN, NTKGAN, RELU, Row, Spread, Table, check, difference, duration, in_turn, machine, operations, points, short, spread
 
-# Arithmetic of an entry of three hidden ReLU layers, counted in the loops (a multiply-add is one); beside it the products with the points.
+# Arithmetic of an entry of three hidden ReLU layers, as in tests/bench/tiles.c; beside it the products with the points.
 VALUE, GRADIENT = 3 * 45, 3 * 59
 
 
@@ -95,7 +95,7 @@ def instruction_sets(bench):
         for case in tiles(bench, isa, "relu x 3"):
             rate = f"{short(case['seconds_an_entry'] * 1e9)} ns an entry"
             size = f"tiles, d = {case['d']}"
-            bench.table.add(Row(case["name"], size, 1, rate, f"bound of {isa} arithmetic over time", Spread(*case["of_peak"]), readme=isa == "x86-64-v4"))
+            bench.table.add(Row(case["name"], size, 1, rate, f"bound of {isa} arithmetic over time", Spread(*case["of_peak"]), readme=isa == "x86-64-v4" and case["d"] != 32))
 
 
 def activations(bench):
@@ -109,8 +109,8 @@ def activations(bench):
 
 
 def gram(bench):
-    """Symmetric matrices: whole on rank 0 as `ntkgan gram` makes them, and spread over the ranks as spectra take them."""
-    for operation, where in (("matrix", "on rank 0"), ("gram", "spread over ranks")):
+    """Symmetric matrices: whole on a rank as `ntkgan gram` makes them, and spread over the ranks as spectra take them."""
+    for operation, where in (("matrix", "whole on a rank"), ("gram", "spread over ranks")):
         for d in (2, 784):
             n = bench.size(4096)
             keys = {"network": RELU, "points": points(bench.folder, "fake", n, d)}
@@ -133,7 +133,8 @@ def ipm(bench):
             times = bench.beside(ranks, "step", bound, keys, 1024)
             name = "arithmetic's bound over time" if d <= 16 else "flop rate (4d a pair) over dgemm's"
             share = spread(work / t / peak for t, _, peak in times)
-            bench.table.add(Row("IPM step, relu x 3", size, ranks, per_pair(times, 2 * n * n), name, share, readme=d > 16))
+            readme = d > 16 and ranks == bench.cores
+            bench.table.add(Row("IPM step, relu x 3", size, ranks, per_pair(times, 2 * n * n), name, share, readme=readme))
         bench.scaling("IPM step, relu x 3", size, "step", keys, True)
 
 
@@ -156,7 +157,7 @@ def lsgan(bench):
             keys = bench.pair(n, 2)
             server = bench.server(1)
             with server.make("step", discriminator={"network": RELU, "loss": "lsgan", "time": t}, **keys) as own, server.make("eigen", network=RELU, time=t, **keys) as other:
-                times = in_turn(bench.repeats if n <= 500 else 1, bench.seconds, own, other)
+                times = in_turn(bench.repeats if n <= 500 else 2 if n <= 2048 else 1, bench.seconds, own, other)
                 error = max(difference(own.answer(name), other.answer(name)) for name in ("value", "gradient"))
             check(error, 1e-8, "LSGAN step by eigenvectors")
             ratio = spread(b[0] / a[0] for a, b in times)
@@ -174,17 +175,23 @@ def products(bench):
 
 
 def mmd(bench):
-    """MMD^2 with a permutation test beside MMD^2 alone."""
-    for n, repeats in ((5000, bench.repeats), (20000, bench.repeats if bench.options.long else 1)):
-        n, server = bench.size(n), bench.server(bench.cores)
+    """MMD^2 with a permutation test beside MMD^2 alone; every point's label permuted is a product of K with 500 columns, in single precision."""
+    draws = 500
+    for n in map(bench.size, (5000, 20000)):
+        server, size = bench.server(bench.cores), f"{n} + {n}, d = 2"
         keys = {"network": RELU, **bench.pair(n, 2)}
-        with server.make("mmd", **keys) as plain, server.make("mmd", permutations=500, **keys) as test:
-            times = in_turn(repeats, 0, plain, test)
+        with server.make("mmd", **keys) as plain, server.make("mmd", permutations=draws, **keys) as test:
+            times = in_turn(bench.repeats, 0, plain, test)
             check(difference(plain.answer("value"), test.answer("value")), 1e-8, "MMD^2 with and without permutations")
         ratio = spread(b[0] / a[0] for a, b in times)
         rate = duration(statistics.median(b[0] for _, b in times))
-        bench.table.add(Row("MMD^2, 500 permutations", f"{n} + {n}, d = 2", bench.cores, rate, "its time over MMD^2's alone", ratio, readme=n > 10000))
-        bench.scaling("MMD^2", f"{n} + {n}, d = 2", "mmd", keys)
+        bench.table.add(Row("MMD^2, 500 permutations", size, bench.cores, rate, "its time over MMD^2's alone", ratio, readme=n > 10000))
+        bench.scaling("MMD^2", size, "mmd", keys)
+    n = bench.size(5000)
+    times = bench.beside(bench.cores, "mmd", "sgemm", {"network": RELU, "permutations": draws, "method": "labels", **bench.pair(n, 2)}, 1024)
+    share = spread(draws * (2 * n) ** 2 / t / peak for t, _, peak in times)
+    rate = duration(statistics.median(t for t, _, _ in times))
+    bench.table.add(Row("MMD^2, 500 permutations of labels", f"{n} + {n}, d = 2", bench.cores, rate, "flop rate of the products over sgemm's", share))
 
 
 def runs(bench):

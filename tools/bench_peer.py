@@ -83,6 +83,8 @@ class NeuralTangents:
         points = self.jax.numpy.asarray(x)
         return lambda: {"value": compiled(points).block_until_ready()}
 
+    gram = matrix
+
     def step(self, request, fake, real):
         """c = -f at the fake points and its gradient, f = mean_j k(., y_j) - mean_i k(., x_i) held fixed."""
         jax, kernel = self.jax, self.kernel(request["discriminator"]["network"])

@@ -10,7 +10,7 @@ lint-all: lint-format lint-gcc lint-clang lint-cppcheck $(tidied)
 
 # Layout, and the order of includes.
 lint-format:
-	clang-format --dry-run -Werror $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/fuzz/*.[ch] tests/faults/*.c)
+	clang-format --dry-run -Werror $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/bench/parts/*.[ch] tests/fuzz/*.[ch] tests/faults/*.c)
 
 lint-gcc:
 	$(inner) BUILD=$(BUILD)/lint/gcc WARN='$(strict)' OMPI_CC=gcc all units

@@ -24,6 +24,19 @@ NTK_CHECKED ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_
                                                 ntk_discriminator **out);
 /** Fails where ntk_discriminator_create would refuse the settings, without building anything. */
 NTK_CHECKED ntk_error *ntk_discriminator_check(const ntk_value *settings);
+
+/** What one iteration's trainings need beside the loss's own work, for plans: of settings that ntk_discriminator_check takes, for n fake and m real points
+ *  of R^d and `iterations` steps. */
+typedef struct {
+  double trainings;       /* of one iteration */
+  double points;          /* that each works on */
+  double centers;         /* old centres, in the mean over the iterations */
+  double projections;     /* of an iteration: trainings' work for forgetting the oldest centres */
+  double network_weights; /* of f0 */
+  double memory_bytes;    /* of old centres and f0 */
+} ntk_discriminator_need;
+ntk_discriminator_need ntk_discriminator_estimate(const ntk_value *settings, size_t n, size_t m, size_t d, double iterations);
+
 void ntk_discriminator_free(ntk_discriminator **d);
 
 /** Trains for the settings' time, from the initialisation or from where the last call ended. Collective; inputs replicated. NTK_E_NONFINITE, NTK_E_NUMERIC. */

@@ -209,11 +209,20 @@ ntk_error *ntk_discriminator_train(ntk_discriminator *d, const ntk_measure *fake
   return NULL;
 }
 
-/* Quadratic losses: all finite times from one basis. */
+/* Quadratic losses: all finite times from one basis. Losses whose equation is integrated: ascending times in one go. */
 static ntk_error *train_together(ntk_discriminator *d, const ntk_training *training, size_t count, const double *times, double *w, bool *done) {
-  *done = d->loss.train == ntk_train_lsgan && count > 1;
-  for (size_t t = 0; t < count; t++) *done = *done && isfinite(times[t]);
-  return *done ? ntk_train_lsgan_times(training, &d->loss, count, times, w) : NULL;
+  bool finite = true, ascending = true;
+  for (size_t t = 0; t < count; t++) {
+    finite = finite && isfinite(times[t]);
+    ascending = ascending && (!t || times[t] >= times[t - 1]);
+  }
+  ntk_training longest = *training;
+  longest.time = times[count - 1];
+  *done = count > 1 && finite;
+  if (*done && d->loss.train == ntk_train_lsgan) return ntk_train_lsgan_times(training, &d->loss, count, times, w);
+  *done = *done && ascending && d->loss.train == ntk_train_ode;
+  return *done ? ntk_error_prefix(ntk_train_ode_times(&longest, &d->loss, count, times, w), "training with loss %s", d->loss.entry->choice.name)
+               : NULL;
 }
 
 ntk_error *ntk_discriminator_train_times(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real, size_t count, const double *times,

@@ -22,6 +22,9 @@ NTK_CHECKED ntk_error *ntk_train_vanilla_closed_form(const ntk_training *trainin
 /** Any smooth loss: dw/dt = g(K w) integrated with CVODE. */
 NTK_CHECKED ntk_error *ntk_train_ode(const ntk_training *training, const ntk_loss *loss, double *w);
 
+/** The same after each of several ascending times up to training->time (w: count x n), count >= 1, in one integration. */
+NTK_CHECKED ntk_error *ntk_train_ode_times(const ntk_training *training, const ntk_loss *loss, size_t count, const double *times, double *w);
+
 /** Hinge loss, exactly, from event to event. */
 NTK_CHECKED ntk_error *ntk_train_hinge(const ntk_training *training, const ntk_loss *loss, double *w);
 

@@ -49,4 +49,7 @@ NTK_CHECKED ntk_error *ntk_batch_status(const char *folder, bool json, ntk_text 
 /** Rebuilds index.h5 of each folder from its journals and run files. No MPI. */
 NTK_CHECKED ntk_error *ntk_batch_index(const char *const *folders, size_t count, ntk_text *out);
 
+/** Writes the self-contained file `path` from the folders of one study (pack.h); what was done goes to `out`. No MPI. */
+NTK_CHECKED ntk_error *ntk_batch_pack(const char *const *folders, size_t count, const char *path, ntk_text *out);
+
 #endif

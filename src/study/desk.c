@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "io/file.h"
 #include "kernel/kernel.h"
+#include "study/deadline.h"
 #include "study/event.h"
 #include "study/index.h"
 #include "study/launch.h"
@@ -49,16 +50,17 @@ void ntk_desk_say(ntk_desk *desk, ntk_log_level level, const char *format, ...) 
 /* --- opening -------------------------------------------------------------------------------------------------------------------- */
 
 /* Writes a file of the folder unless it has this content already; by a name of the shard's own first, since shards that start at once write the
- * same file. */
-static ntk_error *keep_file(const ntk_folder *folder, const char *name, const char *text, size_t length, bool *changed) {
+ * same file. *before (free()): what it had, NULL where that is the same or nothing. */
+static ntk_error *keep_file(const ntk_folder *folder, const char *name, const char *text, size_t length, char **before) {
   char *path = NULL, *own = NULL, *old = NULL;
   size_t old_length = 0;
-  *changed = false;
+  *before = NULL;
   NTK_TRY(ntk_path(&path, "%s/%s", folder->root, name));
   ntk_error *unread = ntk_file_exists(path) ? ntk_file_read(path, (size_t)1 << 40, &old, &old_length) : NULL, *err = NULL;
   ntk_error_free(&unread);
   if (!old || old_length != length || memcmp(old, text, length) != 0) {
-    *changed = old != NULL;
+    *before = old;
+    old = NULL;
     err = ntk_path(&own, "%s/log/%s-%d", folder->root, name, folder->shard);
     if (!err) err = ntk_file_write(own, text, length);
     if (!err && rename(own, path)) err = ntk_fail_errno(errno, "cannot rename %s to %s", own, path);
@@ -69,17 +71,34 @@ static ntk_error *keep_file(const ntk_folder *folder, const char *name, const ch
   return err;
 }
 
+static int line_length(const char *text) { return (int)strcspn(text, "\n"); }
+
+/* The first line in which a changed study differs from the one that the folder was made with. */
+static void tell_difference(ntk_desk *desk, const char *before, const char *now) {
+  int line = 1;
+  for (; *before && *now; line++) {
+    int length = line_length(now);
+    if (length != line_length(before) || memcmp(before, now, (size_t)length) != 0) break;
+    before += length + (before[length] != '\0');
+    now += length + (now[length] != '\0');
+  }
+  ntk_desk_say(desk, NTK_LOG_INFO, "%s: the study has changed since, first in line %d: '%.*s', which was '%.*s'", desk->folder.root, line,
+               line_length(now), now, line_length(before), before);
+}
+
 static ntk_error *keep_plan(ntk_desk *desk, const char *study_text) {
-  char *plan = NULL;
-  bool changed = false, plan_changed = false;
+  char *plan = NULL, *before = NULL, *plan_before = NULL;
   size_t strangers = ntk_ledger_strangers(desk->ledger);
   NTK_TRY(ntk_event_plan(desk->ledger, &plan));
-  ntk_error *err = keep_file(&desk->folder, "study.yaml", study_text, strlen(study_text), &changed);
-  if (!err) err = keep_file(&desk->folder, "plan.jsonl", plan, strlen(plan), &plan_changed);
+  ntk_error *err = keep_file(&desk->folder, "study.yaml", study_text, strlen(study_text), &before);
+  if (!err) err = keep_file(&desk->folder, "plan.jsonl", plan, strlen(plan), &plan_before);
+  if (!err && before) tell_difference(desk, before, study_text);
   if (!err && strangers > 0)
     ntk_desk_say(desk, NTK_LOG_WARNING, "%s: %zu run%s that the folder holds %s not part of this study (any more); nothing of them is touched",
                  desk->folder.root, strangers, strangers == 1 ? "" : "s", strangers == 1 ? "is" : "are");
   free(plan);
+  free(before);
+  free(plan_before);
   return err;
 }
 
@@ -114,6 +133,16 @@ static ntk_error *open_journal(ntk_desk *desk) {
   return ntk_desk_note(desk, ntk_event_job(&facts, &json), &json);
 }
 
+static void tell_deadline(ntk_desk *desk) {
+  double left = ntk_deadline_left();
+  if (!isfinite(left)) return;
+  desk->deadline = ntk_clock() + left - ntk_deadline_margin(left);
+  ntk_text text = NTK_TEXT;
+  ntk_write_duration(&text, left);
+  if (!text.failed) ntk_desk_say(desk, NTK_LOG_INFO, "the allocation ends in %s", text.bytes);
+  ntk_text_free(&text);
+}
+
 ntk_error *ntk_desk_open(ntk_study *study, const ntk_batch_options *options, const char *root, const char *text, const ntk_limits *limits,
                          const ntk_log *log, ntk_desk *desk) {
   *desk = (ntk_desk){
@@ -131,6 +160,7 @@ ntk_error *ntk_desk_open(ntk_study *study, const ntk_batch_options *options, con
   NTK_TRY(ntk_desk_find_todo(desk));
   NTK_TRY(check_space(desk));
   desk->next_index = ntk_clock() + index_seconds;
+  tell_deadline(desk);
   return NULL;
 }
 
@@ -246,6 +276,16 @@ static ntk_error *look(ntk_desk *desk, ntk_outlook *outlook) {
   return NULL;
 }
 
+/* The longest iteration of those at work: so long a run may need until it can save. */
+static double longest_iteration(const ntk_desk *desk) {
+  double longest = 0;
+  for (size_t i = 0; i < desk->running_count; i++) {
+    const ntk_desk_run *run = &desk->running[i];
+    if (run->active.iteration > 0) longest = fmax(longest, (ntk_clock() - run->start) / (double)run->active.iteration);
+  }
+  return longest;
+}
+
 static ntk_error *check_stop(ntk_desk *desk) {
   char *path = NULL;
   if (ntk_stop_signal() && !desk->stopping) {
@@ -254,6 +294,11 @@ static ntk_error *check_stop(ntk_desk *desk) {
   }
   if (desk->stopping || ntk_clock() < desk->next_stop_check) return NULL;
   desk->next_stop_check = ntk_clock() + stop_check_seconds;
+  if (isfinite(desk->deadline) && ntk_clock() + longest_iteration(desk) > desk->deadline) {
+    desk->stopping = true;
+    ntk_desk_say(desk, NTK_LOG_INFO, "the time limit is near: saving what is running");
+    return NULL;
+  }
   NTK_TRY(ntk_path(&path, "%s/stop", desk->folder.root));
   if (ntk_file_exists(path)) {
     desk->stopping = true;

@@ -24,7 +24,7 @@
 #define RESTART_VARIABLE "NTKGAN_RESTARTED"
 #define TERMINAL_VARIABLE "NTKGAN_TERMINAL"
 
-static const double poll_seconds = 0.005, second_signal_seconds = 1.0;
+static const double poll_seconds = 0.005;
 
 /* --- where are we --------------------------------------------------------------------------------------------------------------- */
 
@@ -215,22 +215,17 @@ static ntk_error *start(const job *j, char *const *argv, int ranks, pid_t *child
   return *child < 0 ? ntk_fail_errno(errno, "cannot start mpirun") : NULL;
 }
 
-/* Passes signals on until mpirun ends. mpirun kills its ranks on SIGTERM and SIGINT but forwards SIGUSR1: that is how a study is asked to stop;
- * a second signal is meant. */
+/* Passes signals on until mpirun ends. mpirun kills its ranks on SIGTERM and SIGINT but forwards SIGUSR1: that is how a study is asked to stop.
+ * Batch systems repeat themselves; only a second SIGINT means "at once". */
 static ntk_error *attend(const job *j, pid_t child, int *wait_status) {
   int passed = 0;
-  double first = 0;
   for (;;) {
     pid_t ended = waitpid(child, wait_status, WNOHANG);
     if (ended == child) return NULL;
     if (ended < 0 && errno != EINTR) return ntk_fail_errno(errno, "waiting for mpirun");
     int count = ntk_stop_count();
-    if (count > passed && passed == 0) {
-      kill(child, j->saves ? SIGUSR1 : SIGTERM);
-      first = ntk_clock();
-    } else if (count > passed && ntk_clock() - first > second_signal_seconds) {
-      kill(child, SIGTERM);
-    }
+    bool at_once = !j->saves || ntk_stop_interrupts() > 1;
+    if (count > passed) kill(child, at_once ? SIGTERM : SIGUSR1);
     passed = count;
     ntk_sleep(poll_seconds);
   }

@@ -36,7 +36,7 @@ typedef struct {
 } bench_server;
 
 /* A task shorter than this runs once before it is timed, so that caches are as in a long run. */
-static const double warm_seconds = 0.05, poll_seconds = 1e-4;
+static const double warm_seconds = 0.05, poll_seconds = 1e-3;
 
 /* The next request on every rank, NULL at the end of input. Ranks that wait sleep: another program is being timed. */
 static ntk_error *receive(bench_server *server, char **line) {
@@ -195,7 +195,7 @@ static int serve_here(void) {
 }
 
 int main(int argc, char **argv) {
-  int ranks = argc > 1 ? atoi(argv[1]) : 1, status = 0;
+  int ranks = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 1, status = 0;
   if (ranks < 2 || ntk_launch_inside()) return serve_here();
   const ntk_log log = {.stream = stderr, .level = NTK_LOG_INFO, .start = ntk_clock(), .rank = -1};
   ntk_error *err = ntk_launch(argv, ranks, false, false, &log, &status);

@@ -42,7 +42,7 @@ def test_every_group_gives_rows_with_a_ratio(tmp_path):
     tool("bench.py", "--smoke", "--ranks", 1, "--output", tmp_path / "bench.json")
     rows = json.loads((tmp_path / "bench.json").read_text())["rows"]
     names = {row["operation"] for row in rows}
-    for expected in ("relu x 3, value", "activation tanh", "Gram relu x 3, on rank 0", "IPM step, relu x 3", "Gaussian sums, value", "LSGAN step, relu x 3"):
+    for expected in ("relu x 3, value", "activation tanh", "Gram relu x 3, whole on a rank", "IPM step, relu x 3", "Gaussian sums, value", "LSGAN step, relu x 3"):
         assert expected in names
     for expected in ("product with a stored matrix", "MMD^2, 500 permutations", "tiny runs of a study"):
         assert expected in names
@@ -69,7 +69,7 @@ def test_peers_do_the_same_and_the_readme_shows_it(tmp_path):
     before, after = text.split("<!-- speed")[0], text.split("<!-- end of speed -->")[1]
     written = readme.read_text()
     assert written.startswith(before) and written.endswith(after)
-    assert "| symmetric Gram, relu x 3 | 64, d = 2 | 1 |" in written and "time of NumPy over this" in written
+    assert "| Gram relu x 3, whole on a rank | 64, d = 2 | 1 |" in written and "time of NumPy over this" in written
 
 
 def test_a_wrong_answer_of_a_peer_is_seen(tmp_path):
