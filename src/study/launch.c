@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <mpi.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #define RESTART_VARIABLE "NTKGAN_RESTARTED"
 #define TERMINAL_VARIABLE "NTKGAN_TERMINAL"
 
-static const double poll_seconds = 0.005, second_signal_seconds = 1.0;
+static const double poll_seconds = 0.005;
 
 /* --- where are we --------------------------------------------------------------------------------------------------------------- */
 
@@ -215,22 +216,17 @@ static ntk_error *start(const job *j, char *const *argv, int ranks, pid_t *child
   return *child < 0 ? ntk_fail_errno(errno, "cannot start mpirun") : NULL;
 }
 
-/* Passes signals on until mpirun ends. mpirun kills its ranks on SIGTERM and SIGINT but forwards SIGUSR1: that is how a study is asked to stop;
- * a second signal is meant. */
+/* Passes signals on until mpirun ends. mpirun kills its ranks on SIGTERM and SIGINT but forwards SIGUSR1: that is how a study is asked to stop.
+ * Batch systems repeat themselves; only a second SIGINT means "at once". */
 static ntk_error *attend(const job *j, pid_t child, int *wait_status) {
   int passed = 0;
-  double first = 0;
   for (;;) {
     pid_t ended = waitpid(child, wait_status, WNOHANG);
     if (ended == child) return NULL;
     if (ended < 0 && errno != EINTR) return ntk_fail_errno(errno, "waiting for mpirun");
     int count = ntk_stop_count();
-    if (count > passed && passed == 0) {
-      kill(child, j->saves ? SIGUSR1 : SIGTERM);
-      first = ntk_clock();
-    } else if (count > passed && ntk_clock() - first > second_signal_seconds) {
-      kill(child, SIGTERM);
-    }
+    bool at_once = !j->saves || ntk_stop_interrupts() > 1;
+    if (count > passed) kill(child, at_once ? SIGTERM : SIGUSR1);
     passed = count;
     ntk_sleep(poll_seconds);
   }
@@ -260,16 +256,24 @@ static ntk_error *run_once(const job *j, char *const *argv, int ranks, int *stat
   return NULL;
 }
 
+/* Open MPI's own statuses lie above those of signals: it has lost a node, say. */
+static void describe_death(int death, char *out, size_t size) {
+  if (death < NSIG)
+    snprintf(out, size, "a rank died of signal %d (%s)%s", death, strsignal(death), death == SIGKILL ? ": out of memory, or killed" : "");
+  else
+    snprintf(out, size, "mpirun ended with status %d: it has lost a host or a rank", 128 + death);
+}
+
 static ntk_error *supervise(job *j, char *const *argv, int ranks, const ntk_log *log, int *status) {
   for (;;) {
     int death = 0;
     long events = 0;
     NTK_TRY(run_once(j, argv, ranks, status, &death, &events));
     if (!death) return NULL;
-    if (!j->supervise || events == 0)
-      return ntk_fail(NTK_E_MPI, "a rank died of signal %d (%s)%s", death, strsignal(death), death == SIGKILL ? ": out of memory, or killed" : "");
-    ntk_log_line(log, NTK_LOG_WARNING, "a rank died of signal %d (%s)%s; starting the job again", death, strsignal(death),
-                 death == SIGKILL ? ", out of memory or killed" : "");
+    char cause[96];
+    describe_death(death, cause, sizeof cause);
+    if (!j->supervise || events == 0) return ntk_fail(NTK_E_MPI, "%s", cause);
+    ntk_log_line(log, NTK_LOG_WARNING, "%s; starting the job again", cause);
     j->restarted = true;
   }
 }

@@ -189,6 +189,27 @@ def test_jobs_follow_each_other_until_all_is_done(cluster, folder, undisturbed):
     assert_same(out, undisturbed)
 
 
+def test_submit_sizes_a_job_that_runs_the_study(cluster, folder, undisturbed):
+    out = folder / "it's submitted"
+    told = json.loads(cluster.run("ntkgan", "submit", "study.yaml", "-o", out, "--json", "--partition", "all", "-N1", cwd=folder).stdout)
+    cluster.assert_finished(told["job"])
+    job = cluster.job(told["job"])
+    assert int(job["NumTasks"]) == told["workers"] and job["TimeLimit"] == f"00:{int(told['limit_seconds']) // 60:02}:00"
+    assert float(job["MinMemoryCPU"].rstrip("M")) * 2**20 >= told["memory_bytes_per_rank"] > 2**20
+    assert "4 of 4 runs done" in (out / "log" / f"job-{told['job']}.log").read_text()
+    assert_same(out, undisturbed)
+    nothing = cluster.run("ntkgan", "submit", "study.yaml", "-o", out, cwd=folder, status=2)
+    assert "nothing is left to do" in nothing.stderr
+
+
+def test_submitted_with_an_array_every_task_takes_a_shard(cluster, folder, undisturbed):
+    out = folder / "submitted-array"
+    told = cluster.run("ntkgan", "submit", "study.yaml", "-o", out, "--array=1-2", cwd=folder).stdout
+    wait_until(lambda: not cluster.run("squeue", "-h", "-j", told.split()[1].rstrip(":"), status=None).stdout.strip(), 60, "the array's end")
+    assert len(list(out.glob("journal-*.jsonl"))) == 2
+    assert_same(out, undisturbed)
+
+
 def test_a_study_outlives_its_slurmd(cluster, folder, undisturbed):
     out, node = folder / "slurmd", cluster.nodes[-1]
     options = (*TWO_WORKERS, f"--nodelist={node}", f"--output={folder}/slurmd.log")
