@@ -89,6 +89,16 @@ void ntk_kernel_free(ntk_kernel **kernel) {
   *kernel = NULL;
 }
 
+ntk_error *ntk_kernel_use_single(ntk_kernel *kernel) {
+  if (!kernel->chain && !kernel->gaussian) {
+    return ntk_fail(NTK_E_CONFIG,
+                    "precision: single is for networks of relu, leaky_relu or ab_relu one behind the other, and for rbf of at most %d coordinates",
+                    NTK_DIRECT_DIMENSION);
+  }
+  kernel->single = true;
+  return NULL;
+}
+
 size_t ntk_kernel_dimension(const ntk_kernel *kernel) { return kernel->dimension; }
 
 const char *ntk_kernel_warning(const ntk_kernel *kernel) { return kernel->warning; }

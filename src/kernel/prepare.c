@@ -35,6 +35,7 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
   if (d <= NTK_DIRECT_DIMENSION || kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
   NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
   if (kernel->chain > 1) NTK_TRY(NTK_NEW((kernel->chain - 1) * NTK_CHAIN_ANGLES * p->stride, &p->angles));
+  if (kernel->single && kernel->chain) NTK_TRY(NTK_NEW(kernel->chain * NTK_CHAIN_TABLES * p->stride, &p->singles));
   p->operations = kernel->image ? kernel->image->count : kernel->program.count;
   NTK_TRY(NTK_NEW(p->operations, &p->features));
   return NTK_NEW(n, &p->diagonal);
@@ -119,6 +120,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
   if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, n, p->stride);
+  if (p->singles) ntk_chain_round(kernel, p);
   if (kernel->has_dropout) NTK_TRY_OUT(evaluate_diagonal(kernel, p));
   *out = p;
   p = NULL;
@@ -136,6 +138,7 @@ void ntk_prepared_free(ntk_prepared **points) {
   free(p->columns);
   free(p->variances);
   free(p->angles);
+  free(p->singles);
   free(p->diagonal);
   for (size_t i = 0; p->features && i < p->operations; i++) ntk_features_free(&p->features[i]);
   free(p->features);
