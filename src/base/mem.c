@@ -3,8 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
 
 ntk_error *ntk_alloc(size_t count, size_t size, void *out) {
   void *memory = NULL;
@@ -12,7 +13,9 @@ ntk_error *ntk_alloc(size_t count, size_t size, void *out) {
   if (size && count > (SIZE_MAX - ALIGNMENT) / size) return ntk_fail(NTK_E_MEMORY, "%zu objects of %zu bytes do not fit in memory", count, size);
   size_t bytes = (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   if (!bytes) bytes = ALIGNMENT;
-  memory = aligned_alloc(ALIGNMENT, bytes);
+  size_t whole = bytes / LARGE_PAGE * LARGE_PAGE; /* in large pages, where the system has them: first touches of small ones take long */
+  if (posix_memalign(&memory, whole ? LARGE_PAGE : ALIGNMENT, bytes) != 0) memory = NULL;
+  if (memory && whole) (void)madvise(memory, whole, MADV_HUGEPAGE);
   if (!memory) return ntk_fail(NTK_E_MEMORY, "out of memory: %zu bytes asked for", bytes);
   memset(memory, 0, bytes);
   memcpy(out, &memory, sizeof memory);

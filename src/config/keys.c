@@ -14,7 +14,7 @@ static const ntk_key discriminator_keys[] = {
     {"kernel", NTK_T_WORD, 0, 0, 0, "ntk|nngp", NULL, NULL, "ntk", NULL, "which kernel of the network: all layers trained, or the last only"},
     {"network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL, "architecture"},
     {"loss", NTK_T_NAMED, NTK_KEY_REQUIRED, 0, 0, NULL, "losses", NULL, NULL, NULL, "loss, or {LOSS: {parameter: value}}"},
-    {"time", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "1.0", NULL, "training time of the discriminator at each generator step"},
+    {"time", NTK_T_NUMBER, 0, 0, 1e300, "infinite", NULL, NULL, "1.0", NULL, "training time of the discriminator at each generator step"},
     {"normalization", NTK_T_WORD, 0, 0, 0, "measure|peer", NULL, NULL, "measure", NULL, "masses in the loss: those of the measure, or GAN(TK)2's"},
     {"tolerance", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1, NULL, NULL, NULL, "1e-12", NULL, "relative tolerance of iterative solvers"},
     {"momentum", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1, NULL, NULL, NULL, "null", NULL,
@@ -36,6 +36,9 @@ static const ntk_key train_keys[] = {
     {"step", NTK_T_NUMBER, NTK_KEY_REQUIRED | NTK_KEY_OPEN_MIN, 0, 1e300, NULL, NULL, NULL, NULL, NULL, "learning rate of the generator"},
     {"integrator", NTK_T_TYPED, 0, 0, 0, NULL, "integrators", NULL, "{type: euler}", NULL,
      "time stepping of the flow from one iteration to the next"},
+    {"gradient", NTK_T_WORD, 0, 0, 0, "alternating|total|total_objective", NULL, NULL, "alternating", NULL,
+     "alternating: of c(f), f held fixed; through the training of f: of minus the discriminator's loss (total), of the mean of c(f) "
+     "(total_objective)"},
     {"annealing", NTK_T_TYPED, 0, 0, 0, NULL, "annealings", NULL, "{type: none}", NULL, "how the step changes with the iterations"},
     {"optimizer", NTK_T_TYPED, 0, 0, 0, NULL, "optimizers", NULL, "{type: sgd}", NULL, "what is made of the gradient at the fake points"},
     NTK_KEYS_END,

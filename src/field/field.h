@@ -15,6 +15,10 @@
 NTK_CHECKED ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t c,
                                      const double *w, double *value, double *gradient);
 
+/** out_i = sum_j (left_i . right_j) grad_x k(x_i, z_j) (n x d), a matrix of weights of low rank: left n x rank, right m x rank, a row a point. */
+NTK_CHECKED ntk_error *ntk_field_weighted_gradient(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z,
+                                                   size_t rank, const double *left, const double *right, double *out);
+
 /** A symmetric positive semi-definite operator y = D^1/2 K D^1/2 x on R^n, K = k(Z, Z), D = diag(mass) (all ones when mass is NULL).
  *  Tiles of K's upper triangle are dealt to the ranks, each evaluated once for both halves, and stored where `budget` bytes a rank allow it, else
  *  recomputed at every product; the bits are the same either way. |k_ij| <= (k_ii k_jj)^1/2 is relied upon within a factor 4. */

@@ -14,6 +14,8 @@ typedef struct ntk_h5 ntk_h5;
  *  folder can be written. Object time stamps off: the same calls with equal content give equal bytes. The attribute format_version = 1 is
  *  written at once. NTK_E_IO with the system's reason. */
 NTK_CHECKED ntk_error *ntk_h5_create(const char *path, ntk_h5 **out);
+/** The same for a file that may be larger than memory: HDF5 writes it to `path`.part as it grows, so there must be room on the disk. */
+NTK_CHECKED ntk_error *ntk_h5_create_large(const char *path, ntk_h5 **out);
 /** Completes: writes `path`.part, fsync, rename to `path`, fsync of the folder, close. On error (NTK_E_IO: a full disk, say) `path` is as it was and
  *  no .part is left. Frees *file, also on error. */
 NTK_CHECKED ntk_error *ntk_h5_commit(ntk_h5 **file);
@@ -62,5 +64,8 @@ NTK_CHECKED ntk_error *ntk_h5_read_attribute_integer(ntk_h5 *file, const char *p
 bool ntk_h5_has(ntk_h5 *file, const char *path);
 /** External link at `path` to "/" of another file (relative names are resolved by HDF5 from this file's folder). */
 NTK_CHECKED ntk_error *ntk_h5_link(ntk_h5 *file, const char *path, const char *target_file);
+
+/** Copies all that `from` holds, attributes and axes too, into the new group `path` of a file being created. */
+NTK_CHECKED ntk_error *ntk_h5_copy(ntk_h5 *into, const char *path, ntk_h5 *from);
 
 #endif

@@ -222,6 +222,8 @@ static ntk_error *set_polynomial(const char *name, const ntk_value *parameters, 
   return NULL;
 }
 
+ntk_net_unit ntk_net_wave(void) { return (ntk_net_unit){apply_sine, {sqrt(2), 1, 0}}; }
+
 ntk_error *ntk_net_unit_of(const ntk_value *activation, ntk_net_unit *out) {
   const char *name = ntk_choice_name(activation);
   const ntk_value *parameters = ntk_choice_parameters(activation);

@@ -36,7 +36,7 @@ static ntk_error *iteration(ntk_run_state *s) {
   bool last = s->iteration == s->iterations;
   NTK_TRY(ntk_discriminator_train(s->discriminator, &s->fake, &s->real));
   bool needs_gradient = !last || ntk_value_count(ntk_value_find(s->job->settings, "record.theory"));
-  NTK_TRY(ntk_discriminator_objective(s->discriminator, s->fake.n, s->fake.x, s->c, needs_gradient ? s->gradient : NULL));
+  NTK_TRY(ntk_flow_gradient(s->flow, s->discriminator, &s->fake, s->c, needs_gradient ? s->gradient : NULL));
   NTK_TRY(ntk_run_state_record(s));
   if (last) return NULL;
   NTK_TRY(ntk_flow_step(s->flow, s->iteration, s->discriminator, &s->real, s->gradient, &s->fake));

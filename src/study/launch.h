@@ -36,7 +36,10 @@ bool ntk_launch_restarted(void);
 /** Whether standard error is a terminal behind mpirun's pipe. */
 bool ntk_launch_terminal(void);
 
-/** NTK_E_USAGE with the remedy when srun started several copies of this program that do not know of each other. */
-NTK_CHECKED ntk_error *ntk_launch_check_single(void);
+/** NTK_E_USAGE with the remedy when srun started several copies of this program that do not know of each other. `world`: how many ranks MPI
+ *  says there are; 0 before MPI was started, which in such a copy only ends it without a useful word. */
+NTK_CHECKED ntk_error *ntk_launch_check_single(int world);
+/** False in all but one of such copies: one message is enough. */
+bool ntk_launch_speaks(void);
 
 #endif

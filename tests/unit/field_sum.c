@@ -168,7 +168,8 @@ static void krylov_equals_the_dense_function(void **state) {
     ntk_krylov_report report;
     OK(ntk_krylov_function(op, b, relaxation, &times[k], 1e-12, krylov, &report));
     OK(ntk_krylov_function(op_alone, b, relaxation, &times[k], 1e-12, alone, &report));
-    OK(ntk_dense_function(op, b, relaxation, &times[k], dense));
+    ntk_krylov_job job = {relaxation, &times[k], dense};
+    OK(ntk_dense_functions(op, b, 1, &job, 0, NULL));
     assert_memory_equal(krylov, alone, sizeof krylov);
     double gap = 0, norm = 0;
     for (size_t j = 0; j < M; j++) {
@@ -197,7 +198,8 @@ static void a_tiny_component_that_carries_the_result_is_found(void **state) {
   for (size_t j = 0; j < M; j++) b[j] = b[j] / norm + 1e-6 * p.w[j];
   ntk_krylov_report report;
   OK(ntk_krylov_function(op, b, relaxation, &t, 1e-10, krylov, &report));
-  OK(ntk_dense_function(op, b, relaxation, &t, dense));
+  ntk_krylov_job job = {relaxation, &t, dense};
+  OK(ntk_dense_functions(op, b, 1, &job, 0, NULL));
   double gap = 0, size = 0;
   for (size_t j = 0; j < M; j++) {
     gap += (krylov[j] - dense[j]) * (krylov[j] - dense[j]);
