@@ -79,6 +79,7 @@ ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *setti
   if (d->heavy) d->damping = 1 - ntk_get_number(settings, "momentum");
   ntk_error *err = ntk_loss_create(settings, &d->loss);
   if (!err) err = read_alternation(settings, d);
+  if (!err) err = ntk_kernel_set_precision(d->kernel, ntk_get_text(settings, "precision"));
   if (!err) err = create_initial(settings, d);
   if (!err) err = ntk_kernel_create(ntk_value_get(settings, "network"), ntk_get_text(settings, "kernel"), dimension, &d->kernel);
   if (err)

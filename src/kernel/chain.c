@@ -44,10 +44,14 @@ static bool may_turn(const ntk_op *op) {
   return op->constants[1] - pi * op->constants[0] > 1e-12 * op->constants[1];
 }
 
+/* Roots of variances below it count as 0 in single precision: products of their inverses would not be numbers. */
+#define SMALLEST_SINGLE 1e-15
+
 static ntk_chain_row row_tables(const ntk_kernel *kernel, const ntk_prepared *points, size_t layer, size_t i) {
   const ntk_op *op = &kernel->program.ops[layer];
   ntk_chain_row row = {.root = ntk_variance_array(points, op->before, NTK_V_ROOT)[i],
                        .inverse = ntk_variance_array(points, op->before, NTK_V_INVERSE)[i]};
+  if (kernel->single && row.root < SMALLEST_SINGLE) row.inverse = 0;
   if (layer == 1) return row;
   row.tangent = angle_array(points, layer, TANGENT)[i];
   row.cosine = angle_array(points, layer, COSINE)[i];
@@ -80,7 +84,7 @@ void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points) {
     double_tables(kernel, points, layer, table);
     for (size_t t = 0; t < TABLES && table[t]; t++) {
       float *out = points->singles + ((layer - 1) * TABLES + t) * points->stride;
-      for (size_t i = 0; i < points->stride; i++) out[i] = (float)table[t][i];
+      for (size_t i = 0; i < points->stride; i++) out[i] = t == 1 && table[0][i] < SMALLEST_SINGLE ? 0 : (float)table[t][i];
     }
   }
 }
