@@ -185,8 +185,12 @@ fuzz:
 	@tools/install.sh build lint
 	$(again) -f tools/lint.mk fuzz-all
 
+# Every single call fails in turn (an hour); `make test` tries a sample.
+faults: all
+	@FAULTS=all $(PYTHON) tests/run --build $(BUILD) --only test_faults --timeout 7200
+
 format:
-	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/bench/parts/*.[ch] tests/fuzz/*.c)
+	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/bench/parts/*.[ch] tests/fuzz/*.[ch] tests/faults/*.c)
 
 units: $(programs) $(benches)
 
@@ -251,7 +255,7 @@ help:
 	@echo 'make test         install what is missing, build, run every test; check: the fast ones'
 	@echo 'make torture      kill a study at random and check that nothing is lost: MINUTES=10, or KILLS=N; SEED=N'
 	@echo 'make bench        time the main operations; bench-peers: beside Neural Tangents and KeOps; bench-readme: both into README.md'
-	@echo 'make lint         static checks; sanitize, fuzz: run-time checks'
+	@echo 'make lint         static checks; sanitize, fuzz, faults: run-time checks'
 	@echo 'make lib          $(BUILD)/libntkgan.a; man: $(BUILD)/ntkgan.1; dist: a release archive'
 	@echo 'make install      to PREFIX=$(PREFIX) (DESTDIR= in front); uninstall'
 	@echo 'make configure    keep settings in config.mk: make configure MPICC=mpicc HDF5_PC=hdf5'
@@ -261,6 +265,6 @@ help:
 
 always: ;
 -include $(objects:.o=.d) $(programs:=.d) $(benches:=.d) $(bench-parts:.o=.d)
-.PHONY: all lib units demo test check torture bench bench-peers bench-readme lint sanitize fuzz format install uninstall man dist configure info clean help always
+.PHONY: all lib units demo test check torture bench bench-peers bench-readme lint sanitize fuzz faults format install uninstall man dist configure info clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -18,6 +18,7 @@ from bench_common import BUILD, GAUSSIAN, NTKGAN, RELU, Row, Spread, Table, chec
 
 # Arithmetic of an entry of three hidden ReLU layers, as in tests/bench/tiles.c; beside it the products with the points.
 VALUE, GRADIENT = 3 * 45, 3 * 59
+BOUND_SIZES = {"fma": 1 << 22, "dgemm": 1024, "sgemm": 1024, "triad": 1 << 24}  # some ten milliseconds each
 
 
 class Bench:
@@ -54,10 +55,11 @@ class Bench:
     def ranks(self):
         return [1, self.cores] if self.cores > 1 else [1]
 
-    def beside(self, ranks, operation, bound, keys, bound_size=0):
-        """Repetitions of an operation with a bound on as many ranks."""
+    def beside(self, ranks, operation, bound, keys):
+        """Repetitions of an operation with a bound on as many ranks: [(seconds, work, the bound's rate), ...]."""
         server = self.server(ranks)
-        with server.make(operation, **keys) as task, server.make("bound", bound=bound, size=self.size(bound_size, 256)) as limit:
+        size = BOUND_SIZES[bound] >> (8 if self.options.smoke and bound in ("fma", "triad") else 0)
+        with server.make(operation, **keys) as task, server.make("bound", bound=bound, size=size) as limit:
             return [(own, work, peak_work / peak) for (own, work), (peak, peak_work) in in_turn(self.repeats, self.seconds, task, limit)]
 
     def scaling(self, name, size, operation, keys, readme=False):
@@ -95,7 +97,7 @@ def instruction_sets(bench):
         for case in tiles(bench, isa, "relu x 3"):
             rate = f"{short(case['seconds_an_entry'] * 1e9)} ns an entry"
             size = f"tiles, d = {case['d']}"
-            bench.table.add(Row(case["name"], size, 1, rate, f"bound of {isa} arithmetic over time", Spread(*case["of_peak"]), readme=isa == "x86-64-v4"))
+            bench.table.add(Row(case["name"], size, 1, rate, f"bound of {isa} arithmetic over time", Spread(*case["of_peak"]), readme=isa == "x86-64-v4" and case["d"] != 32))
 
 
 def activations(bench):
@@ -117,7 +119,7 @@ def gram(bench):
             name, size = f"Gram relu x 3, {where}", f"{n}, d = {d}"
             for ranks in bench.ranks():
                 bound, work = ("fma", (VALUE + 2 * d) * n * n / 2) if d <= 16 else ("dgemm", n * n * d)
-                times = bench.beside(ranks, operation, bound, keys, 1024)
+                times = bench.beside(ranks, operation, bound, keys)
                 what = "arithmetic's bound over time" if d <= 16 else "flop rate (d a pair) over dgemm's"
                 bench.table.add(Row(name, size, ranks, per_pair(times, n * n), what, spread(work / t / peak for t, _, peak in times)))
             bench.scaling(name, size, operation, keys)
@@ -130,10 +132,11 @@ def ipm(bench):
         size = f"{n} + {n}, d = {d}"
         for ranks in bench.ranks():
             bound, work = ("fma", (GRADIENT + 3 * d) * 2 * n * n) if d <= 16 else ("dgemm", 4 * d * 2 * n * n)
-            times = bench.beside(ranks, "step", bound, keys, 1024)
+            times = bench.beside(ranks, "step", bound, keys)
             name = "arithmetic's bound over time" if d <= 16 else "flop rate (4d a pair) over dgemm's"
             share = spread(work / t / peak for t, _, peak in times)
-            bench.table.add(Row("IPM step, relu x 3", size, ranks, per_pair(times, 2 * n * n), name, share, readme=d > 16))
+            readme = d > 16 and ranks == bench.cores
+            bench.table.add(Row("IPM step, relu x 3", size, ranks, per_pair(times, 2 * n * n), name, share, readme=readme))
         bench.scaling("IPM step, relu x 3", size, "step", keys, True)
 
 
@@ -142,7 +145,7 @@ def sums(bench):
     for gradient in (False, True):
         keys = {"network": GAUSSIAN, "gradient": gradient, **bench.pair(n, d)}
         what = "value + gradient" if gradient else "value"
-        times = bench.beside(bench.cores, "sum", "dgemm", keys, 1024)
+        times = bench.beside(bench.cores, "sum", "dgemm", keys)
         cost = spread(t * peak / (n * n) for t, _, peak in times)
         bench.table.add(Row(f"Gaussian sums, {what}", f"{n} x {n}, d = {d}", bench.cores, per_pair(times, n * n), "a pair's time in flop of dgemm", cost))
         bench.scaling(f"Gaussian sums, {what}", f"{n} x {n}, d = {d}", "sum", keys)
@@ -168,23 +171,29 @@ def products(bench):
     n = bench.size(8192)
     keys = {"network": RELU, "points": points(bench.folder, "fake", n, 2)}
     for ranks in bench.ranks():
-        times = bench.beside(ranks, "product", "triad", keys, 1 << 24)
+        times = bench.beside(ranks, "product", "triad", keys)
         rate = f"{short(statistics.median(work / t for t, work, _ in times) / 1e9)} GB/s"
         bench.table.add(Row("product with a stored matrix", f"{n}", ranks, rate, "bytes a second over the triad's", spread(w / t / peak for t, w, peak in times)))
 
 
 def mmd(bench):
-    """MMD^2 with a permutation test beside MMD^2 alone."""
-    for n in (5000, 20000):
-        n, server = bench.size(n), bench.server(bench.cores)
+    """MMD^2 with a permutation test beside MMD^2 alone; every point's label permuted is a product of K with 500 columns, in single precision."""
+    draws = 500
+    for n in map(bench.size, (5000, 20000)):
+        server, size = bench.server(bench.cores), f"{n} + {n}, d = 2"
         keys = {"network": RELU, **bench.pair(n, 2)}
-        with server.make("mmd", **keys) as plain, server.make("mmd", permutations=500, **keys) as test:
+        with server.make("mmd", **keys) as plain, server.make("mmd", permutations=draws, **keys) as test:
             times = in_turn(bench.repeats, 0, plain, test)
             check(difference(plain.answer("value"), test.answer("value")), 1e-8, "MMD^2 with and without permutations")
         ratio = spread(b[0] / a[0] for a, b in times)
         rate = duration(statistics.median(b[0] for _, b in times))
-        bench.table.add(Row("MMD^2, 500 permutations", f"{n} + {n}, d = 2", bench.cores, rate, "its time over MMD^2's alone", ratio, readme=n > 10000))
-        bench.scaling("MMD^2", f"{n} + {n}, d = 2", "mmd", keys)
+        bench.table.add(Row("MMD^2, 500 permutations", size, bench.cores, rate, "its time over MMD^2's alone", ratio, readme=n > 10000))
+        bench.scaling("MMD^2", size, "mmd", keys)
+    n = bench.size(5000)
+    times = bench.beside(bench.cores, "mmd", "sgemm", {"network": RELU, "permutations": draws, "method": "labels", **bench.pair(n, 2)})
+    share = spread(draws * (2 * n) ** 2 / t / peak for t, _, peak in times)
+    rate = duration(statistics.median(t for t, _, _ in times))
+    bench.table.add(Row("MMD^2, 500 permutations of labels", f"{n} + {n}, d = 2", bench.cores, rate, "flop rate of the products over sgemm's", share))
 
 
 def runs(bench):

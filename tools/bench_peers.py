@@ -75,7 +75,7 @@ def measure(case, options, folder, table):
         error = max(difference(*(side.answer(name) for side in sides)) for name in case.answers)
     check(error, case.tolerance, f"{case.name}, {n} points, d = {case.d}, {NAMES[case.peer]}")
     own, other = (duration(statistics.median(t[side][0] for t in times)) for side in (0, 1))
-    note = f"{NAMES[case.peer]} {other}; answers differ by {error:.0e} (allowed {case.tolerance:.0e})"
+    note = f"{other} there; difference {error:.0e} (allowed {case.tolerance:.0e})"
     size = f"{n}, d = {case.d}" if case.operation in ("matrix", "gram") else f"{n} and {n}, d = {case.d}"
     table.add(Row(case.name, size, options.ranks, own, f"time of {NAMES[case.peer]} over this", spread(b[0] / a[0] for a, b in times), note, True))
 

@@ -1,6 +1,7 @@
 #include "cli/mmd.h"
 
 const char *const ntk_mmd_methods[] = {"bins", "labels", "wild", NULL};
+const char *const ntk_mmd_estimators[] = {"quadratic", "block", "linear", NULL};
 
 /* "1000 bins of 40 points permuted". */
 static void describe_test(const ntk_mmd *mmd, ntk_mmd_method method, ntk_text *out) {
@@ -48,4 +49,29 @@ void ntk_mmd_print(ntk_cli *cli, const ntk_mmd *mmd, const ntk_mmd_options *how,
     ntk_text_add(&cli->out, ")\n");
   }
   if (warning) ntk_text_addf(&cli->out, "note: %s\n", warning);
+}
+
+void ntk_mmd_print_quick(ntk_cli *cli, const ntk_mmd_quick *quick, const ntk_mmd_request *request, double seconds, const char *warning) {
+  ntk_json j = NTK_JSON(&cli->out);
+  const char *estimator = ntk_mmd_estimators[request->estimator];
+  if (!cli->json) {
+    ntk_text_addf(&cli->out, "MMD^2 unbiased  %.10g  (standard error %.2g; %s estimator, %zu ", quick->value, quick->standard_error, estimator,
+                  quick->terms);
+    if (request->estimator == NTK_MMD_BLOCK)
+      ntk_text_addf(&cli->out, "blocks of %zu points of each set)\n", request->block);
+    else
+      ntk_text_add(&cli->out, "pairs of each set)\n");
+    if (warning) ntk_text_addf(&cli->out, "note: %s\n", warning);
+    return;
+  }
+  ntk_json_object(&j, NULL);
+  ntk_json_string(&j, "estimator", estimator);
+  if (request->estimator == NTK_MMD_BLOCK) ntk_json_integer(&j, "block", (long long)request->block);
+  ntk_json_integer(&j, "terms", (long long)quick->terms);
+  ntk_json_number(&j, "mmd2_unbiased", quick->value);
+  ntk_json_number(&j, "standard_error", quick->standard_error);
+  if (warning) ntk_json_string(&j, "warning", warning);
+  ntk_json_number(&j, "seconds", seconds);
+  ntk_json_end_object(&j);
+  ntk_text_add(&cli->out, "\n");
 }

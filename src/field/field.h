@@ -15,6 +15,18 @@
 NTK_CHECKED ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t c,
                                      const double *w, double *value, double *gradient);
 
+/** n points, row-major n x d (the kernel's dimension); borrowed. */
+typedef struct {
+  size_t n;
+  const double *x;
+} ntk_point_array;
+
+/** The same from points that are too many to be prepared whole: each rank prepares its own queries, and centres piece by piece. Memory a rank is that
+ *  of the results and of one piece (of a million numbers); the points may sit in memory that ranks share. The order of the sums is another one than
+ *  ntk_field_sum's beyond 65536 centres (fewer in many dimensions). */
+NTK_CHECKED ntk_error *ntk_field_sum_points(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_point_array *x, const ntk_point_array *z,
+                                            size_t c, const double *w, double *value, double *gradient);
+
 /** out_i = sum_j (left_i . right_j) grad_x k(x_i, z_j) (n x d), a matrix of weights of low rank: left n x rank, right m x rank, a row a point. */
 NTK_CHECKED ntk_error *ntk_field_weighted_gradient(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z,
                                                    size_t rank, const double *left, const double *right, double *out);

@@ -11,6 +11,21 @@
 
 static const char BLIND[] = "not characteristic: k(0, x) = 0 for every x, so mass at the origin is not seen (give the network biases)";
 
+static const char POLYNOMIAL[] = "not characteristic: every activation is a polynomial, so only finitely many moments of the points are seen";
+
+static bool is_polynomial(const ntk_op *op) {
+  if (op->kind != NTK_OP_LAYER) return op->kind == NTK_OP_SUM;
+  if (op->dual == NTK_DUAL_SERIES)
+    return op->constants[NTK_SERIES_KIND] == NTK_SERIES_POLYNOMIAL || op->constants[NTK_SERIES_KIND] == NTK_SERIES_HERMITE;
+  return op->dual == NTK_DUAL_IDENTITY || op->dual == NTK_DUAL_DROPOUT;
+}
+
+static bool all_polynomials(const ntk_program *program) {
+  for (size_t i = 0; i < program->count; i++)
+    if (!is_polynomial(&program->ops[i])) return false;
+  return true;
+}
+
 static ntk_error *find_image_warning(ntk_kernel *kernel) {
   ntk_error *err = NULL;
   ntk_prepared *points = NULL;
@@ -32,6 +47,8 @@ static ntk_error *find_warning(ntk_kernel *kernel) {
   NTK_TRY(NTK_NEW(kernel->program.stages * NTK_V_FIELDS, &entry));
   if (ntk_point_recursion(kernel, 0, entry, 1) == 0) {
     kernel->warning = BLIND;
+  } else if (all_polynomials(&kernel->program)) {
+    kernel->warning = POLYNOMIAL;
   }
   free(entry);
   return NULL;

@@ -33,20 +33,22 @@ static ntk_error *load_everywhere(const ntk_comm *world, const ntk_catalog *cata
   return ntk_agree(world, err);
 }
 
-/* What rank 0 does once its desk is set up. The workers wait for orders meanwhile, and are let go whatever happens here, unless MPI itself failed. */
-static ntk_error *direct(const ntk_comm *world, const ntk_site *site, ntk_desk *desk, const int *nodes, int *status) {
-  if (desk->todo_count)
-    ntk_desk_say(desk, NTK_LOG_INFO, "%s: %zu run%s to do on %d worker%s, into %s", ntk_study_name(site->study), desk->todo_count,
-                 desk->todo_count == 1 ? "" : "s", desk->limits.workers, desk->limits.workers == 1 ? "" : "s", site->root);
-  ntk_error *err = world->size == 1 ? ntk_master_solo(world, site, desk) : ntk_master_run(world, desk, nodes);
-  if (!err) err = ntk_desk_finish(desk, status);
+/* What rank 0 does. The workers wait for orders meanwhile (asleep, since planning a large study takes seconds), and are let go whatever happens
+ * here, unless MPI itself failed. */
+static ntk_error *direct(const ntk_comm *world, const ntk_batch_options *options, const ntk_site *site, const char *text, const ntk_limits *limits,
+                         const int *nodes, int *status) {
+  ntk_desk desk = {.lock = NTK_LOCK};
+  ntk_error *err = ntk_desk_open((ntk_study *)site->study, options, site->root, text, limits, site->log, &desk);
+  if (!err && desk.todo_count)
+    ntk_desk_say(&desk, NTK_LOG_INFO, "%s: %zu run%s to do on %d worker%s, into %s", ntk_study_name(site->study), desk.todo_count,
+                 desk.todo_count == 1 ? "" : "s", limits->workers, limits->workers == 1 ? "" : "s", site->root);
+  if (!err) err = world->size == 1 ? ntk_master_solo(world, site, &desk) : ntk_master_run(world, &desk, nodes);
+  if (!err) err = ntk_desk_finish(&desk, status);
   if (ntk_error_code(err) != NTK_E_MPI && world->size > 1) err = ntk_error_join(err, ntk_master_end(world));
-  return err;
+  return ntk_error_join(err, ntk_desk_close(&desk));
 }
 
-static ntk_error *run_everywhere(const ntk_comm *world, const ntk_batch_options *options, const ntk_site *site, const char *text, const ntk_log *log,
-                                 int *status) {
-  ntk_desk desk = {.lock = NTK_LOCK};
+static ntk_error *run_everywhere(const ntk_comm *world, const ntk_batch_options *options, const ntk_site *site, const char *text, int *status) {
   ntk_limits limits;
   int *nodes = NULL;
   ntk_error *err = NULL;
@@ -54,10 +56,7 @@ static ntk_error *run_everywhere(const ntk_comm *world, const ntk_batch_options 
   NTK_TRY(ntk_bind_workers(world));
   NTK_TRY_ALL(world, NTK_NEW((size_t)world->size, &nodes));
   NTK_TRY_OUT(ntk_bind_nodes(world, nodes));
-  if (world->rank == 0) err = ntk_desk_open((ntk_study *)site->study, options, site->root, text, &limits, log, &desk);
-  err = ntk_agree(world, err);
-  if (!err) err = world->rank == 0 ? direct(world, site, &desk, nodes, status) : ntk_worker_run(world, site);
-  if (world->rank == 0) err = ntk_error_join(err, ntk_desk_close(&desk));
+  err = world->rank == 0 ? direct(world, options, site, text, &limits, nodes, status) : ntk_worker_run(world, site);
   if (ntk_error_code(err) != NTK_E_MPI) err = ntk_agree(world, err);
   if (!err) err = ntk_comm_bcast(world, status, sizeof *status, 0);
 out:
@@ -98,7 +97,7 @@ ntk_error *ntk_batch_run(const ntk_comm *world, const ntk_catalog *catalog, cons
   NTK_TRY_OUT(ntk_agree(world, ntk_stop_begin(&stop)));
   if (world->size == 1) ntk_stop_obey_second();
   const ntk_site site = {study, root, log};
-  err = run_everywhere(world, options, &site, text, log, status);
+  err = run_everywhere(world, options, &site, text, status);
 out:
   ntk_stop_end(&stop);
   ntk_study_free(&study);

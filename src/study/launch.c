@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <mpi.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,9 @@ static size_t mpirun_arguments(const job *j, const char *self, const char *ranks
   static const char *const exported[] = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
                                          LINK_VARIABLE,          RESTART_VARIABLE,  TERMINAL_VARIABLE};
   out[n++] = "--oversubscribe";
+#if OMPI_MAJOR_VERSION < 5
+  out[n++] = "--quiet"; /* about signals passed on and ranks that died: what there is to say is said here */
+#endif
   out[n++] = "--bind-to"; /* the program binds its workers itself (bind.h): the master must stay free */
   out[n++] = "none";
   out[n++] = "--mca";
@@ -255,16 +259,24 @@ static ntk_error *run_once(const job *j, char *const *argv, int ranks, int *stat
   return NULL;
 }
 
+/* Open MPI's own statuses lie above those of signals: it has lost a node, say. */
+static void describe_death(int death, char *out, size_t size) {
+  if (death < NSIG)
+    snprintf(out, size, "a rank died of signal %d (%s)%s", death, strsignal(death), death == SIGKILL ? ": out of memory, or killed" : "");
+  else
+    snprintf(out, size, "mpirun ended with status %d: it has lost a host or a rank", 128 + death);
+}
+
 static ntk_error *supervise(job *j, char *const *argv, int ranks, const ntk_log *log, int *status) {
   for (;;) {
     int death = 0;
     long events = 0;
     NTK_TRY(run_once(j, argv, ranks, status, &death, &events));
     if (!death) return NULL;
-    if (!j->supervise || events == 0)
-      return ntk_fail(NTK_E_MPI, "a rank died of signal %d (%s)%s", death, strsignal(death), death == SIGKILL ? ": out of memory, or killed" : "");
-    ntk_log_line(log, NTK_LOG_WARNING, "a rank died of signal %d (%s)%s; starting the job again", death, strsignal(death),
-                 death == SIGKILL ? ", out of memory or killed" : "");
+    char cause[96];
+    describe_death(death, cause, sizeof cause);
+    if (!j->supervise || events == 0) return ntk_fail(NTK_E_MPI, "%s", cause);
+    ntk_log_line(log, NTK_LOG_WARNING, "%s; starting the job again", cause);
     j->restarted = true;
   }
 }

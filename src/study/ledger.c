@@ -261,6 +261,7 @@ static ntk_error *cut_result(char *json, size_t length, char **result) {
   char *at = strstr(json, mark);
   if (!at) return NULL;
   char *start = at + sizeof mark - 1;
+  if (start >= json + length) return NULL; /* cut short: no line of ours */
   NTK_TRY(ntk_copy_bytes(start, (size_t)(json + length - 1 - start), result));
   strcpy(at, "}");
   return NULL;

@@ -64,9 +64,11 @@ static void write_table(const ntk_ledger *ledger, const ntk_batch_options *optio
       ntk_text_add(&output, "-");
     ntk_text_addf(out, "%-*s  %6d  %14s  %12s  %10s  %s\n", width, row->label, row->group, memory.bytes, time.bytes, output.bytes,
                   row->group ? ntk_state_word(ntk_ledger_state(ledger, row->id)) : "does not fit");
-    ntk_text_free(&memory);
-    ntk_text_free(&time);
-    ntk_text_free(&output);
+    ntk_text *parts[] = {&memory, &time, &output};
+    for (size_t p = 0; p < 3; p++) {
+      ntk_text_depend(out, parts[p]);
+      ntk_text_free(parts[p]);
+    }
     listed++;
   }
   if (t->runs > listed) ntk_text_addf(out, "... and %zu more (--json shows all)\n", t->runs - listed);

@@ -195,7 +195,7 @@ static int serve_here(void) {
 }
 
 int main(int argc, char **argv) {
-  int ranks = argc > 1 ? atoi(argv[1]) : 1, status = 0;
+  int ranks = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 1, status = 0;
   if (ranks < 2 || ntk_launch_inside()) return serve_here();
   const ntk_log log = {.stream = stderr, .level = NTK_LOG_INFO, .start = ntk_clock(), .rank = -1};
   ntk_error *err = ntk_launch(argv, ranks, false, false, &log, &status);

@@ -2,7 +2,6 @@
 """What ends a job from outside: the end of its allocation, an impatient user, a full disk."""
 
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
@@ -77,3 +76,11 @@ def test_a_full_disk_is_told_and_the_study_goes_on_later(study, tmp_path, monkey
     lines = done.stdout.splitlines()
     assert lines[0] == "3" and lines[-2] == "0" and lines[-1].endswith(".h5"), done.stdout + done.stderr
     assert "No space left on device" in done.stderr and ".part" not in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None or small_disk(1, "rm -rf /nonexistent").returncode != 0, reason="may not mount a small disk")
+def test_a_read_only_folder_is_told(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = f"{PROGRAM} run {study} -o disk/out --set train.iterations=2 --only ipm/5"
+    done = small_disk(20, f"mount -o remount,ro disk; {run} --ranks 1; echo $?; {run} --ranks 2; echo $?")
+    assert done.stdout.split() == ["3", "3"] and done.stderr.count("Read-only file system") == 2, done.stdout + done.stderr

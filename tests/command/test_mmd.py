@@ -66,6 +66,30 @@ def test_every_format_gives_the_same(files):
     assert numbers(files / "real.csv", f"{files / 'points.h5'}:/fake", "--network", RELU, "--ranks", 2) == expected
 
 
+def test_the_witness_is_the_difference_of_the_means(files):
+    real, fake = files / "real.npy", files / "fake.npy"
+    at = np.array([[0.5, -0.2], [3.0, 1.0], [0.0, 0.0]])
+    np.save(files / "at.npy", at)
+    ntkgan("mmd", real, fake, "--network", RELU, "--estimator", "linear", "--witness", files / "at.npy", "-o", files / "witness.h5", "--ranks", 2)
+    means, slopes = {}, {}
+    for name in (real, fake):
+        ntkgan("gram", files / "at.npy", name, "--network", RELU, "--gradient", "-o", files / "gram.h5")
+        with h5py.File(files / "gram.h5") as file:
+            means[name], slopes[name] = file["gram"][...].mean(1), file["gradient"][...].mean(1)
+    with h5py.File(files / "witness.h5") as file:
+        np.testing.assert_allclose(file["value"][...], means[real] - means[fake], atol=1e-14)
+        np.testing.assert_allclose(file["gradient"][...], slopes[real] - slopes[fake], atol=1e-14)
+        np.testing.assert_array_equal(file["at"][...], at)
+
+
+def test_quick_estimators_say_what_they_are(files):
+    arguments = (files / "real.npy", files / "fake.npy", "--network", RELU, "--estimator")
+    block = numbers(*arguments, "block")
+    assert (block["estimator"], block["block"], block["terms"]) == ("block", 9, 10)
+    assert "linear estimator, 45 pairs" in ntkgan("mmd", *arguments, "linear").stdout
+    assert "quadratic" in ntkgan("mmd", *arguments, "block", "--permutations", 9, status=2).stderr
+
+
 def wait_for_handlers(process):
     """Until the process catches SIGXCPU, which only an evaluation does."""
     for _ in range(3000):

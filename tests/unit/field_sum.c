@@ -79,6 +79,31 @@ static void sums_equal_the_matrix_product(void **state) {
   }
 }
 
+/* Points prepared piece by piece: 100 000 centres are two pieces; ones that are equal add up to what one gives. */
+static void sums_over_pieces_of_points(void **state) {
+  (void)state;
+  enum { MANY = 100000, FEW = 40 };
+  problem p = make(2);
+  double *x = normals(FEW * 2, 1), *z = normals(2 * MANY, 2), *w = NULL, value[2][FEW], gradient[2][2 * FEW], whole[FEW];
+  ntk_prepared *queries = NULL, *centres = NULL;
+  OK(NTK_NEW(MANY, &w));
+  for (size_t j = 0; j < MANY; j++) w[j] = 1.0 / MANY;
+  const ntk_point_array some = {FEW, x}, many = {MANY, z};
+  OK(ntk_field_sum_points(&world, p.kernel, &some, &many, 1, w, value[0], gradient[0]));
+  OK(ntk_field_sum_points(&self, p.kernel, &some, &many, 1, w, value[1], gradient[1]));
+  assert_memory_equal(value[0], value[1], sizeof value[0]);
+  assert_memory_equal(gradient[0], gradient[1], sizeof gradient[0]);
+  OK(ntk_prepare(p.kernel, FEW, x, &queries));
+  OK(ntk_prepare(p.kernel, MANY, z, &centres));
+  OK(ntk_field_sum(&world, p.kernel, queries, centres, 1, w, whole, gradient[1]));
+  for (size_t i = 0; i < FEW; i++) CLOSE(value[0][i], whole[i], 1e-13 * fabs(whole[i]));
+  for (size_t i = 0; i < 2 * FEW; i++) CLOSE(gradient[0][i], gradient[1][i], 1e-13);
+  ntk_prepared_free(&queries);
+  ntk_prepared_free(&centres);
+  free(x), free(z), free(w);
+  release(&p);
+}
+
 static void ranks_change_no_bit(void **state) {
   (void)state;
   problem p = make(2);
@@ -225,6 +250,7 @@ int main(int argc, char **argv) {
   check_ok(ntk_comm_create(MPI_COMM_WORLD, &world), "world", __FILE__, __LINE__);
   check_ok(ntk_comm_create(MPI_COMM_SELF, &self), "self", __FILE__, __LINE__);
   const struct CMUnitTest tests[] = {cmocka_unit_test(sums_equal_the_matrix_product),
+                                     cmocka_unit_test(sums_over_pieces_of_points),
                                      cmocka_unit_test(ranks_change_no_bit),
                                      cmocka_unit_test(matrices_are_symmetric_and_the_same_on_any_number_of_ranks),
                                      cmocka_unit_test(stored_and_recomputed_products_agree_bit_for_bit),

@@ -142,6 +142,15 @@ static void wrong_requests_are_errors(void **state) {
   OK(ntk_kernel_parse("{type: mlp, depth: 1, activation: relu, bias_stddev: 1}", "ntk", 2, &kernel));
   assert_null(ntk_kernel_warning(kernel));
   ntk_kernel_free(&kernel);
+  static const char *const polynomials[] = {"identity", "{monomial: {degree: 2}}", "{polynomial: {coefficients: [1, 0, 2]}}",
+                                            "{hermite: {degree: 3}}"};
+  for (size_t i = 0; i < sizeof polynomials / sizeof *polynomials; i++) {
+    char network[128];
+    snprintf(network, sizeof network, "{type: mlp, depth: 2, activation: %s, bias_stddev: 1}", polynomials[i]);
+    OK(ntk_kernel_parse(network, "ntk", 2, &kernel));
+    assert_non_null(strstr(ntk_kernel_warning(kernel), "moments"));
+    ntk_kernel_free(&kernel);
+  }
 }
 
 int main(void) {

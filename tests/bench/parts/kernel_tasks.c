@@ -55,11 +55,11 @@ static ntk_error *run_matrix(bench_task *task) {
   ntk_prepared *points = NULL;
   bench_answer *answer = &task->answers[0];
   free(answer->values);
-  *answer = (bench_answer){"value", task->comm->rank == 0 ? n * n : 0, task->comm->rank == 0 ? malloc(n * n * sizeof(double)) : NULL};
-  ntk_error *err = answer->values || answer->count == 0 ? NULL : ntk_fail(NTK_E_MEMORY, "out of memory");
+  answer->values = NULL;
+  ntk_error *err = bench_answer_create(task, 0, "value", task->comm->rank == 0 ? n * n : 0);
   if (!err) err = ntk_prepare(task->kernel, n, task->points.x, &points);
   err = ntk_agree(task->comm, err);
-  if (!err) err = ntk_field_matrix(task->comm, task->kernel, points, NULL, 0, answer->values, NULL);
+  if (!err) err = ntk_field_matrix(task->comm, task->kernel, points, NULL, 0, task->comm->rank == 0 ? answer->values : NULL, NULL);
   ntk_prepared_free(&points);
   return err;
 }
