@@ -190,3 +190,8 @@ const double *ntk_discriminator_weights(const ntk_discriminator *d) { return d->
 const ntk_kernel *ntk_discriminator_kernel(const ntk_discriminator *d) { return d->kernel; }
 const ntk_prepared *ntk_discriminator_points(const ntk_discriminator *d) { return d->points; }
 const double *ntk_discriminator_mass(const ntk_discriminator *d) { return d->mass; }
+
+const char *ntk_discriminator_matrix(const ntk_discriminator *d, size_t n) {
+  if (d->loss.entry->products == 0) return "not needed";
+  return ntk_operator_stores(d->comm, n, d->budget) ? "stored" : "recomputed";
+}
