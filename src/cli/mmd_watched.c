@@ -1,4 +1,5 @@
 /** Long evaluations of `ntkgan mmd`: progress, stopping, the checkpoint's name. */
+#include <string.h>
 #include <unistd.h>
 
 #include "base/hash.h"
