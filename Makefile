@@ -61,7 +61,11 @@ isa-flags-x86_64_v4 = -march=x86-64-v4 -mprefer-vector-width=512
 # Only the tile loops: no errno, no traps, contraction on; NaN checks live elsewhere. Not -ffast-math (it would set flush-to-zero when linking).
 tile-flags = -O3 -fno-math-errno -fno-trapping-math -fno-signed-zeros -ffinite-math-only -ffp-contract=fast -fopenmp-simd
 
-objects := $(sources:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(isas),$(engine:src/kernel/tile/%.c=$(BUILD)/obj/kernel/tile/%.$(i).o))
+# Tile loops that exist in single precision too (src/kernel/tile/real.h).
+single   := chain gaussian
+
+objects := $(sources:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(isas),$(engine:src/kernel/tile/%.c=$(BUILD)/obj/kernel/tile/%.$(i).o) \
+           $(single:%=$(BUILD)/obj/kernel/tile/%.single.$(i).o))
 library := $(filter-out $(BUILD)/obj/cli/main.o,$(objects))
 
 units    := $(sort $(wildcard tests/unit/*.c))
@@ -89,6 +93,9 @@ define isa-rule
 $(BUILD)/obj/kernel/tile/%.$(1).o: src/kernel/tile/%.c $(BUILD)/flags | $(BUILD)/deps
 	@mkdir -p $$(@D)
 	$$(call quiet,CC)$$(compile) $$(tile-flags) $$(isa-flags-$(1)) -DNTK_ISA=$(1) -MMD -MP -c -o $$@ $$<
+$(BUILD)/obj/kernel/tile/%.single.$(1).o: src/kernel/tile/%.c $(BUILD)/flags | $(BUILD)/deps
+	@mkdir -p $$(@D)
+	$$(call quiet,CC)$$(compile) $$(tile-flags) $$(isa-flags-$(1)) -DNTK_ISA=$(1) -DNTK_SINGLE -MMD -MP -c -o $$@ $$<
 endef
 $(foreach i,$(isas),$(eval $(call isa-rule,$(i))))
 

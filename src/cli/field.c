@@ -266,6 +266,7 @@ static const ntk_option options[] = {
     {"slice", 0, "SPEC", "or on a plane through given points: '{through: [zero, real.0, fake.0], low: -1, high: 2}'"},
     {"alone", 0, NULL, "train at each point x anew, with x in place of the fake points: what a lone particle meets there"},
     {"kernel", 0, "KIND", "ntk (default) or nngp"},
+    {"precision", 0, "WORD", "double (default) or single: faster, relative error 1e-7"},
     {"normalization", 0, "N", "measure (default) or peer"},
     {"tolerance", 0, "TOL", "relative tolerance of iterative solvers (default 1e-12)"},
     {"momentum", 0, "P", "heavy ball: dw/dt = v, dv/dt = g(K w) + (P - 1) v (default: none, dw/dt = g(K w))"},

@@ -78,6 +78,7 @@ out:
 static const ntk_option options[] = {
     {"network", 0, "SPEC", "'{type: mlp, depth: 3, activation: relu, bias_stddev: 1}' or @file.yaml"},
     {"kernel", 0, "KIND", "ntk (default) or nngp"},
+    {"precision", 0, "WORD", "double (default) or single: faster, relative error 1e-7"},
     {"permutations", 0, "N", "permutation test with N permutations (default: none)"},
     {"method", 0, "METHOD", "of the test: bins (default), labels or wild"},
     {"seed", 0, "S", "seed of the permutations (default 1)"},

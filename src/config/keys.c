@@ -13,6 +13,8 @@ static const ntk_key discriminator_keys[] = {
     {"width", NTK_T_WORD, 0, 0, 0, "infinite", NULL, NULL, "infinite", NULL, "hidden units"},
     {"kernel", NTK_T_WORD, 0, 0, 0, "ntk|nngp", NULL, NULL, "ntk", NULL, "which kernel of the network: all layers trained, or the last only"},
     {"network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL, "architecture"},
+    {"precision", NTK_T_WORD, 0, 0, 0, "double|single", NULL, NULL, "double", NULL,
+     "of the kernel's tiles; single: relative error 1e-6 a pair, sums in double; for chains of relu, leaky_relu, ab_relu and for rbf of d <= 16"},
     {"loss", NTK_T_NAMED, NTK_KEY_REQUIRED, 0, 0, NULL, "losses", NULL, NULL, NULL, "loss, or {LOSS: {parameter: value}}"},
     {"time", NTK_T_NUMBER, 0, 0, 1e300, "infinite", NULL, NULL, "1.0", NULL, "training time of the discriminator at each generator step"},
     {"normalization", NTK_T_WORD, 0, 0, 0, "measure|peer", NULL, NULL, "measure", NULL, "masses in the loss: those of the measure, or GAN(TK)2's"},

@@ -7,6 +7,8 @@
 #ifndef NTK_FIELD_FIELD_H
 #define NTK_FIELD_FIELD_H
 
+#include <stdbool.h>
+
 #include "base/comm.h"
 #include "kernel/kernel.h"
 
@@ -37,6 +39,8 @@ NTK_CHECKED ntk_error *ntk_field_weighted_gradient(const ntk_comm *comm, const n
 typedef struct ntk_operator ntk_operator;
 NTK_CHECKED ntk_error *ntk_operator_create(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *z, const double *mass, size_t budget,
                                            ntk_operator **out);
+/** Whether it will be stored, for n points: sizes and declared memory decide, so that runs can be repeated. Not collective. */
+bool ntk_operator_stores(const ntk_comm *comm, size_t n, size_t budget);
 void ntk_operator_free(ntk_operator **op);
 size_t ntk_operator_size(const ntk_operator *op);
 NTK_CHECKED ntk_error *ntk_operator_apply(ntk_operator *op, const double *x, double *y);

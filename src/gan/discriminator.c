@@ -79,6 +79,7 @@ ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *setti
   if (d->heavy) d->damping = 1 - ntk_get_number(settings, "momentum");
   ntk_error *err = ntk_loss_create(settings, &d->loss);
   if (!err) err = read_alternation(settings, d);
+  if (!err) err = ntk_kernel_set_precision(d->kernel, ntk_get_text(settings, "precision"));
   if (!err) err = create_initial(settings, d);
   if (!err) err = ntk_kernel_create(ntk_value_get(settings, "network"), ntk_get_text(settings, "kernel"), dimension, &d->kernel);
   if (err)
@@ -189,3 +190,8 @@ const double *ntk_discriminator_weights(const ntk_discriminator *d) { return d->
 const ntk_kernel *ntk_discriminator_kernel(const ntk_discriminator *d) { return d->kernel; }
 const ntk_prepared *ntk_discriminator_points(const ntk_discriminator *d) { return d->points; }
 const double *ntk_discriminator_mass(const ntk_discriminator *d) { return d->mass; }
+
+const char *ntk_discriminator_matrix(const ntk_discriminator *d, size_t n) {
+  if (d->loss.entry->products == 0) return "not needed";
+  return ntk_operator_stores(d->comm, n, d->budget) ? "stored" : "recomputed";
+}

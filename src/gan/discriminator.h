@@ -70,6 +70,8 @@ const ntk_kernel *ntk_discriminator_kernel(const ntk_discriminator *d);
 /** gamma as prepared points (fake first) and the masses of T_{k,gamma}; borrowed, until the next training. */
 const ntk_prepared *ntk_discriminator_points(const ntk_discriminator *d);
 const double *ntk_discriminator_mass(const ntk_discriminator *d);
+/** What becomes of the kernel matrix when it is trained on n points: "stored" or "recomputed" at every product, "not needed" by the loss. */
+const char *ntk_discriminator_matrix(const ntk_discriminator *d, size_t n);
 
 /** Bound on the norm, in the kernel's space, of what `centers` made it forget: |f - f without the limit|(x) <= lost k(x,x)^1/2 along the same points,
  *  for losses convex in f. */

@@ -146,6 +146,5 @@ ntk_error *ntk_train_for_ever(const ntk_training *training, const ntk_loss *loss
   if (loss->train == ntk_train_hinge) return limit_of_hinge(&longer, loss, w);
   if (!(training->ridge > 0)) return loss->train == ntk_train_lsgan ? limit_of_squares(&longer, loss, w) : limit_at_atoms(&longer, loss, w);
   longer.time = settled / training->ridge;
-  ntk_error *err = loss->train(&longer, loss, w);
-  return err;
+  return loss->train == ntk_train_lsgan ? ntk_train_lsgan(&longer, loss, w) : ntk_train_ode(&longer, loss, w);
 }

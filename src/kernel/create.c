@@ -106,6 +106,22 @@ void ntk_kernel_free(ntk_kernel **kernel) {
   *kernel = NULL;
 }
 
+ntk_error *ntk_kernel_use_single(ntk_kernel *kernel) {
+  if (!kernel->chain && !kernel->gaussian) {
+    return ntk_fail(NTK_E_CONFIG,
+                    "precision: single is for networks of relu, leaky_relu or ab_relu one behind the other, and for rbf of at most %d coordinates",
+                    NTK_DIRECT_DIMENSION);
+  }
+  kernel->single = true;
+  return NULL;
+}
+
+ntk_error *ntk_kernel_set_precision(ntk_kernel *kernel, const char *precision) {
+  if (!strcmp(precision, "double")) return NULL;
+  if (strcmp(precision, "single")) return ntk_fail(NTK_E_CONFIG, "precision: expected double or single, found '%.60s'", precision);
+  return ntk_kernel_use_single(kernel);
+}
+
 size_t ntk_kernel_dimension(const ntk_kernel *kernel) { return kernel->dimension; }
 
 const char *ntk_kernel_warning(const ntk_kernel *kernel) { return kernel->warning; }

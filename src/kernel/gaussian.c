@@ -7,6 +7,10 @@ bool ntk_gaussian_fits(const ntk_kernel *kernel) {
   return op->kind == NTK_OP_LAYER && op->dual == NTK_DUAL_RBF && op->dense.weight == 1 && op->dense.bias == 0;
 }
 
+static const ntk_gaussian_engine *engine_of(const ntk_kernel *kernel) {
+  return kernel->single ? kernel->engine->gaussian_single : kernel->engine->gaussian;
+}
+
 /* Point i of x against `columns` points of z from point j on. */
 static ntk_gaussian_pass pass_of(const ntk_kernel *kernel, const ntk_workspace *workspace, const ntk_tile *tile, size_t i, size_t j, size_t columns) {
   size_t d = kernel->dimension;
@@ -31,7 +35,7 @@ static void add_gradient(const ntk_kernel *kernel, const ntk_prepared *points, s
 
 void ntk_gaussian_values(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, double *k) {
   ntk_gaussian_pass pass = pass_of(kernel, workspace, tile, block.row, block.column, block.count);
-  kernel->engine->gaussian->values(&pass, k);
+  engine_of(kernel)->values(&pass, k);
 }
 
 void ntk_gaussian_apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const double *w, double *value,
@@ -43,7 +47,7 @@ void ntk_gaussian_apply(const ntk_kernel *kernel, ntk_workspace *workspace, cons
     for (size_t i = 0; i < tile->rows; i++) {
       double slopes[NTK_DIRECT_DIMENSION] = {0};
       ntk_gaussian_pass pass = pass_of(kernel, workspace, tile, tile->row + i, tile->column + j, columns);
-      double sum = kernel->engine->gaussian->sum(&pass, gradient ? slopes : NULL);
+      double sum = engine_of(kernel)->sum(&pass, gradient ? slopes : NULL);
       if (value) value[i] += sum;
       if (gradient) add_gradient(kernel, tile->x, tile->row + i, slopes, gradient + i * d);
     }

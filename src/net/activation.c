@@ -84,8 +84,8 @@ static double polynomial(const double *c, double x, double *d) {
 /* c[0]: degree; h_k = He_k / sqrt(k!), h_k' = sqrt(k) h_(k-1) */
 static double hermite(const double *c, double x, double *d) {
   double before = 0, now = 1;
-  for (double k = 1; k <= c[0]; k++) {
-    double next = (x * now - sqrt(k - 1) * before) / sqrt(k);
+  for (int k = 1; k <= (int)c[0]; k++) {
+    double next = (x * now - sqrt((double)k - 1) * before) / sqrt((double)k);
     before = now;
     now = next;
   }

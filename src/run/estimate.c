@@ -40,9 +40,11 @@ static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
   const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
   ntk_kernel *kernel = NULL;
   NTK_TRY(ntk_kernel_create(ntk_value_get(discriminator, "network"), ntk_get_text(discriminator, "kernel"), z->d, &kernel));
+  ntk_error *err = ntk_kernel_set_precision(kernel, ntk_get_text(discriminator, "precision"));
   z->value_cost = ntk_kernel_cost(kernel, 0);
   z->gradient_cost = ntk_kernel_cost(kernel, 1);
   ntk_kernel_free(&kernel);
+  NTK_TRY(err);
   NTK_TRY(ntk_flow_estimate(settings, z->n, &z->flow));
   ntk_loss loss;
   NTK_TRY(ntk_discriminator_check(discriminator));

@@ -161,9 +161,6 @@ static size_t mpirun_arguments(const job *j, const char *self, const char *ranks
   static const char *const exported[] = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
                                          LINK_VARIABLE,          RESTART_VARIABLE,  TERMINAL_VARIABLE};
   out[n++] = "--oversubscribe";
-#if OMPI_MAJOR_VERSION < 5
-  out[n++] = "--quiet"; /* about signals passed on and ranks that died: what there is to say is said here */
-#endif
   out[n++] = "--bind-to"; /* the program binds its workers itself (bind.h): the master must stay free */
   out[n++] = "none";
   out[n++] = "--mca";

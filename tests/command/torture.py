@@ -27,7 +27,7 @@ import numpy
 from support import PROGRAM
 
 VICTIMS = ["worker", "worker", "master", "mpirun", "supervisor", "everything", "everything"]
-PATIENCE = 120  # seconds that a job, or the end of a killed one, may take
+PATIENCE = 300  # seconds that a job, or the end of a killed one, may take
 
 
 class Wrong(Exception):
@@ -64,9 +64,10 @@ def random_study(draw):
         "sweep": {"discriminator.loss": ["ipm", "lsgan"], "train.step": draw.sample([1, 2, 4, 8], draw.randint(1, 2))},
     }
     if draw.random() < 0.5:
-        study["resources"]["checkpoint_iterations"] = draw.choice([1, 17, 300])
+        study["resources"]["checkpoint_iterations"] = draw.choice([7, 50, 300])
     if draw.random() < 0.3:
         study["resources"]["ranks_per_run"] = 2
+        study["train"]["iterations"] //= 4  # ranks that wait for each other are slow on a machine with other work
     if draw.random() < 0.3:
         study["train"]["optimizer"] = {"type": "sgd", "momentum": 0.5}
     return study
@@ -125,7 +126,9 @@ class Job:
     def finish(self):
         """Waits for the end of all its processes."""
         end = time.monotonic() + PATIENCE
-        expect(self.wait(PATIENCE), "the job does not end")
+        if not self.wait(PATIENCE):
+            self.kill("everything", random)
+            raise Wrong(f"the job does not end within {PATIENCE} s:\n{self.text()[-3000:]}")
         while left := list(self.members()):
             if time.monotonic() > end:
                 self.kill("everything", random)

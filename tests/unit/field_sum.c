@@ -152,6 +152,7 @@ static void stored_and_recomputed_products_agree_bit_for_bit(void **state) {
   } ways[] = {{&world, (size_t)1 << 30}, {&world, 0}, {&self, (size_t)1 << 30}};
   for (size_t i = 0; i < 3; i++) {
     ntk_operator *op = NULL;
+    assert_int_equal(ntk_operator_stores(ways[i].comm, M, ways[i].budget), ways[i].budget > 0);
     OK(ntk_operator_create(ways[i].comm, p.kernel, p.z, mass, ways[i].budget, &op));
     OK(ntk_operator_apply(op, p.w, y[i]));
     ntk_operator_free(&op);
