@@ -1,5 +1,6 @@
 #include "gan/discriminator.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,11 @@ static size_t count_of(const ntk_value *settings, const char *key) { return ntk_
 
 static bool starts_as_network(const ntk_value *settings) {
   return ntk_has(settings, "f0") && !strcmp(ntk_choice_name(ntk_value_get(settings, "f0")), "network");
+}
+
+static double time_of(const ntk_value *settings) {
+  const ntk_value *time = ntk_value_get(settings, "time");
+  return ntk_value_kind_of(time) == NTK_STRING ? INFINITY : ntk_value_number(time);
 }
 
 /* What alternates between training and the generator's steps. */
@@ -65,7 +71,7 @@ ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *setti
   d->d = dimension;
   d->rng = rng;
   d->budget = budget;
-  d->time = ntk_get_number(settings, "time");
+  d->time = time_of(settings);
   d->tolerance = ntk_get_number(settings, "tolerance");
   d->peer = !strcmp(ntk_get_text(settings, "normalization"), "peer");
   d->ridge = ntk_get_number(settings, "ridge");
@@ -73,8 +79,9 @@ ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *setti
   if (d->heavy) d->damping = 1 - ntk_get_number(settings, "momentum");
   ntk_error *err = ntk_loss_create(settings, &d->loss);
   if (!err) err = read_alternation(settings, d);
-  if (!err) err = ntk_kernel_create(ntk_value_get(settings, "network"), ntk_get_text(settings, "kernel"), dimension, &d->kernel);
+  if (!err) err = ntk_kernel_set_precision(d->kernel, ntk_get_text(settings, "precision"));
   if (!err) err = create_initial(settings, d);
+  if (!err) err = ntk_kernel_create(ntk_value_get(settings, "network"), ntk_get_text(settings, "kernel"), dimension, &d->kernel);
   if (err)
     ntk_discriminator_free(&d);
   else
@@ -88,6 +95,24 @@ ntk_error *ntk_discriminator_check(const ntk_value *settings) {
   NTK_TRY(read_alternation(settings, &d));
   if (!starts_as_network(settings)) return NULL;
   return ntk_error_prefix(ntk_net_check(ntk_value_get(settings, "network")), "f0");
+}
+
+ntk_discriminator_need ntk_discriminator_estimate(const ntk_value *settings, size_t n, size_t m, size_t d, double iterations) {
+  double batch = (double)count_of(settings, "batch"), limit = (double)count_of(settings, "centers"), fakes = (double)n, reals = (double)m;
+  ntk_discriminator_need need = {.trainings = (double)count_of(settings, "n_critic")};
+  need.points = batch > 0 ? fmin(batch, fakes) + fmin(batch, reals) : fakes + reals;
+  if (ntk_get_bool(settings, "carry_over")) {
+    double all = iterations * fakes, most = limit > 0 ? fmin(limit, all) : all;
+    need.centers = most < all ? most : all / 2;
+    need.projections = most < all;
+    need.memory_bytes = most * (double)(d + 10) * 2 * sizeof(double);
+  }
+  if (starts_as_network(settings)) {
+    size_t width = (size_t)ntk_get_integer(ntk_choice_parameters(ntk_value_get(settings, "f0")), "width");
+    need.network_weights = ntk_net_weights(ntk_value_get(settings, "network"), width);
+    need.memory_bytes += need.network_weights * sizeof(double);
+  }
+  return need;
 }
 
 void ntk_discriminator_free(ntk_discriminator **d) {
@@ -160,7 +185,13 @@ ntk_error *ntk_discriminator_objective(ntk_discriminator *d, size_t n, const dou
 }
 
 const ntk_loss *ntk_discriminator_loss(const ntk_discriminator *d) { return &d->loss; }
+size_t ntk_discriminator_rank(const ntk_discriminator *d) { return d->rank; }
 const double *ntk_discriminator_weights(const ntk_discriminator *d) { return d->w; }
 const ntk_kernel *ntk_discriminator_kernel(const ntk_discriminator *d) { return d->kernel; }
 const ntk_prepared *ntk_discriminator_points(const ntk_discriminator *d) { return d->points; }
 const double *ntk_discriminator_mass(const ntk_discriminator *d) { return d->mass; }
+
+const char *ntk_discriminator_matrix(const ntk_discriminator *d, size_t n) {
+  if (d->loss.entry->products == 0) return "not needed";
+  return ntk_operator_stores(d->comm, n, d->budget) ? "stored" : "recomputed";
+}

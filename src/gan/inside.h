@@ -33,8 +33,12 @@ struct ntk_discriminator {
   ntk_prepared *points;
   double *share, *mass, *w;
   double *loss_mass; /* what the loss weighs points with; `mass` is of T_{k,gamma} */
+  size_t rank;       /* numerical rank that the limit for infinite time rests on, 0: none */
   ntk_memory old;
 };
+
+/** What a training on all points works on; without what it starts from. Borrows from d. */
+ntk_training ntk_discriminator_training(ntk_discriminator *d);
 
 void ntk_memory_clear(ntk_memory *memory);
 

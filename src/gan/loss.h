@@ -31,6 +31,7 @@ typedef struct {
   const double *start, *fixed;
   bool heavy;     /* with momentum */
   double damping; /* 1 - momentum, when heavy */
+  size_t *rank;   /* gets the numerical rank that a limit for infinite time rests on */
   size_t budget;  /* bytes a rank for a stored matrix */
 } ntk_training;
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "gan/inside.h"
+#include "gan/trainers.h"
 
 void ntk_discriminator_train_apart(ntk_discriminator *d) {
   d->carry_over = false;
@@ -139,25 +140,40 @@ static void keep(ntk_discriminator *d, const batch *b) {
   for (size_t k = 0; k < b->n; k++) d->w[b->index ? b->index[k] : k] += b->w[k];
 }
 
+static ntk_training training_on(ntk_discriminator *d, const batch *b) {
+  return (ntk_training){.comm = d->comm,
+                        .kernel = d->kernel,
+                        .points = b->points,
+                        .n = b->n,
+                        .fakes = b->fakes,
+                        .share = b->share,
+                        .mass = b->mass,
+                        .time = d->time,
+                        .tolerance = d->tolerance,
+                        .ridge = d->ridge,
+                        .start = b->start,
+                        .fixed = b->fixed,
+                        .heavy = d->heavy,
+                        .damping = d->damping,
+                        .rank = &d->rank,
+                        .budget = d->budget};
+}
+
+ntk_training ntk_discriminator_training(ntk_discriminator *d) {
+  const batch whole = {.n = d->n, .fakes = d->fakes, .points = d->points, .share = d->share, .mass = d->loss_mass};
+  return training_on(d, &whole);
+}
+
+static ntk_error *train_for(ntk_discriminator *d, const ntk_training *training, double *w) {
+  ntk_error *err = (isfinite(training->time) ? d->loss.train : ntk_train_for_ever)(training, &d->loss, w);
+  return ntk_error_prefix(err, "training with loss %s", d->loss.entry->choice.name);
+}
+
 static ntk_error *train_once(ntk_discriminator *d, batch *b) {
   NTK_TRY_ALL(d->comm, fill(d, b));
   NTK_TRY(find_start(d, b));
-  ntk_training training = {.comm = d->comm,
-                           .kernel = d->kernel,
-                           .points = b->points,
-                           .n = b->n,
-                           .fakes = b->fakes,
-                           .share = b->share,
-                           .mass = b->mass,
-                           .time = d->time,
-                           .tolerance = d->tolerance,
-                           .ridge = d->ridge,
-                           .start = b->start,
-                           .fixed = b->fixed,
-                           .heavy = d->heavy,
-                           .damping = d->damping,
-                           .budget = d->budget};
-  NTK_TRY(ntk_error_prefix(d->loss.train(&training, &d->loss, b->w), "training with loss %s", d->loss.entry->choice.name));
+  ntk_training training = training_on(d, b);
+  NTK_TRY(train_for(d, &training, b->w));
   keep(d, b);
   d->trainings++;
   return NULL;
@@ -170,7 +186,8 @@ static ntk_error *start_over(ntk_discriminator *d) {
   return NULL;
 }
 
-ntk_error *ntk_discriminator_train(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real) {
+/* Everything before the training: where, and from what. */
+static ntk_error *prepare(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real) {
   if (fake->d != d->d || real->d != d->d)
     return ntk_fail(NTK_E_INPUT, "fake points have dimension %zu, real points %zu, the discriminator %zu", fake->d, real->d, d->d);
   ntk_error *err = start_over(d);
@@ -178,12 +195,52 @@ ntk_error *ntk_discriminator_train(ntk_discriminator *d, const ntk_measure *fake
     err = ntk_fail(NTK_E_INPUT, "a discriminator carried over was trained on %zu real points, now there are %zu", d->old.reals, real->n);
   if (!err) err = join(d, fake, real);
   NTK_TRY_ALL(d->comm, err);
-  NTK_TRY(ntk_memory_shorten(d));
+  return ntk_memory_shorten(d);
+}
+
+ntk_error *ntk_discriminator_train(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real) {
+  NTK_TRY(prepare(d, fake, real));
   for (size_t critic = 0; critic < d->n_critic; critic++) {
     batch b = {0};
-    err = train_once(d, &b);
+    ntk_error *err = train_once(d, &b);
     release(&b);
     if (err) return err;
   }
   return NULL;
 }
+
+/* Quadratic losses: all finite times from one basis. Losses whose equation is integrated: ascending times in one go. */
+static ntk_error *train_together(ntk_discriminator *d, const ntk_training *training, size_t count, const double *times, double *w, bool *done) {
+  bool finite = true, ascending = true;
+  for (size_t t = 0; t < count; t++) {
+    finite = finite && isfinite(times[t]);
+    ascending = ascending && (!t || times[t] >= times[t - 1]);
+  }
+  ntk_training longest = *training;
+  longest.time = times[count - 1];
+  *done = count > 1 && finite;
+  if (*done && d->loss.train == ntk_train_lsgan) return ntk_train_lsgan_times(training, &d->loss, count, times, w);
+  *done = *done && ascending && d->loss.train == ntk_train_ode;
+  return *done ? ntk_error_prefix(ntk_train_ode_times(&longest, &d->loss, count, times, w), "training with loss %s", d->loss.entry->choice.name)
+               : NULL;
+}
+
+ntk_error *ntk_discriminator_train_times(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real, size_t count, const double *times,
+                                         double *w) {
+  batch b = {0};
+  bool done = false;
+  ntk_discriminator_train_apart(d);
+  NTK_TRY(prepare(d, fake, real));
+  ntk_error *err = ntk_agree(d->comm, fill(d, &b));
+  if (!err) err = find_start(d, &b);
+  ntk_training training = training_on(d, &b);
+  if (!err) err = train_together(d, &training, count, times, w, &done);
+  for (size_t t = 0; !err && !done && t < count; t++) {
+    training.time = times[t];
+    err = ntk_error_prefix(train_for(d, &training, w + t * d->n), "time %g", times[t]);
+  }
+  release(&b);
+  return err;
+}
+
+void ntk_discriminator_set_weights(ntk_discriminator *d, const double *w) { memcpy(d->w, w, d->n * sizeof *w); }

@@ -12,24 +12,30 @@ ntk_error *ntk_train_linear(const ntk_training *training, const ntk_loss *loss, 
   return NULL;
 }
 
-/* w = D^1/2 f(D^1/2 K D^1/2) b, D = diag(d). */
-static ntk_error *matrix_function(const ntk_training *training, const double *d, const double *b, ntk_scalar_function f, double *w) {
+/* w = D^1/2 f(D^1/2 K D^1/2) b, D = diag(d), for each of the jobs, from one basis. */
+static ntk_error *matrix_functions(const ntk_training *training, const double *d, const double *b, size_t count, const ntk_krylov_job *jobs) {
   ntk_operator *op = NULL;
   ntk_krylov_report report;
   NTK_TRY(ntk_operator_create(training->comm, training->kernel, training->points, d, training->budget, &op));
-  ntk_error *err = ntk_krylov_function(op, b, f, training, training->tolerance, w, &report);
-  for (size_t j = 0; !err && j < training->n; j++) w[j] *= sqrt(d[j]);
+  ntk_error *err = ntk_krylov_functions(op, b, count, jobs, training->tolerance, &report);
+  for (size_t c = 0; !err && c < count; c++)
+    for (size_t j = 0; j < training->n; j++) jobs[c].result[j] *= sqrt(d[j]);
   ntk_operator_free(&op);
   return err;
 }
 
+static ntk_error *matrix_function(const ntk_training *training, const double *d, const double *b, ntk_scalar_function f, double *w) {
+  ntk_krylov_job job = {f, training, w};
+  return matrix_functions(training, d, b, 1, &job);
+}
+
 /* The same with the masses and b = M^1/2 (labels - what f starts from, where that does not decay). */
-static ntk_error *function_of_labels(const ntk_training *training, double fake, double real, ntk_scalar_function f, double *w) {
+static ntk_error *functions_of_labels(const ntk_training *training, double fake, double real, size_t count, const ntk_krylov_job *jobs) {
   double *b = NULL;
   NTK_TRY_ALL(training->comm, NTK_NEW(training->n, &b));
   for (size_t j = 0; j < training->n; j++)
     b[j] = sqrt(training->mass[j]) * ((j < training->fakes ? fake : real) - ntk_training_start(training, 0, j));
-  ntk_error *err = matrix_function(training, training->mass, b, f, w);
+  ntk_error *err = matrix_functions(training, training->mass, b, count, jobs);
   free(b);
   return err;
 }
@@ -62,8 +68,26 @@ static ntk_error *add_decaying(const ntk_training *training, double *w) {
 }
 
 ntk_error *ntk_train_lsgan(const ntk_training *training, const ntk_loss *loss, double *w) {
-  NTK_TRY(function_of_labels(training, loss->parameters[0], loss->parameters[1], squares, w));
+  ntk_krylov_job job = {squares, training, w};
+  NTK_TRY(functions_of_labels(training, loss->parameters[0], loss->parameters[1], 1, &job));
   return training->start && training->ridge > 0 && !training->heavy ? add_decaying(training, w) : NULL;
+}
+
+ntk_error *ntk_train_lsgan_times(const ntk_training *training, const ntk_loss *loss, size_t count, const double *times, double *w) {
+  ntk_training *each = NULL;
+  ntk_krylov_job *jobs = NULL;
+  ntk_error *err = NTK_NEW(count, &each);
+  if (!err) err = NTK_NEW(count, &jobs);
+  err = ntk_agree(training->comm, err);
+  for (size_t t = 0; !err && t < count; t++) {
+    each[t] = *training;
+    each[t].time = times[t];
+    jobs[t] = (ntk_krylov_job){squares, &each[t], w + t * training->n};
+  }
+  if (!err) err = functions_of_labels(training, loss->parameters[0], loss->parameters[1], count, jobs);
+  free(each);
+  free(jobs);
+  return err;
 }
 
 /* y(t) of dy/dt = 1 - s y and of dy/dt = t - s y, y(0) = 0. */
@@ -123,5 +147,6 @@ static double logistic(double s, const void *context) {
 
 ntk_error *ntk_train_vanilla_closed_form(const ntk_training *training, const ntk_loss *loss, double *w) {
   (void)loss;
-  return function_of_labels(training, -1, 1, logistic, w);
+  ntk_krylov_job job = {logistic, training, w};
+  return functions_of_labels(training, -1, 1, 1, &job);
 }

@@ -10,6 +10,9 @@
 /** Kernel from a checked `network` value ({type: mlp, ...}, of the catalog kind "networks"). */
 NTK_CHECKED ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t dimension, ntk_kernel **out);
 
+/** `precision`: "double", or "single" for ntk_kernel_use_single(); NTK_E_CONFIG for another word. */
+NTK_CHECKED ntk_error *ntk_kernel_set_precision(ntk_kernel *kernel, const char *precision);
+
 /** The tables: catalog kinds "networks", "activations" and "layers" (items of {type: layers, layers: [...]}). */
 const ntk_choices *ntk_network_choices(void);
 const ntk_choices *ntk_activation_choices(void);

@@ -84,8 +84,8 @@ static double polynomial(const double *c, double x, double *d) {
 /* c[0]: degree; h_k = He_k / sqrt(k!), h_k' = sqrt(k) h_(k-1) */
 static double hermite(const double *c, double x, double *d) {
   double before = 0, now = 1;
-  for (double k = 1; k <= c[0]; k++) {
-    double next = (x * now - sqrt(k - 1) * before) / sqrt(k);
+  for (int k = 1; k <= (int)c[0]; k++) {
+    double next = (x * now - sqrt((double)k - 1) * before) / sqrt((double)k);
     before = now;
     now = next;
   }
@@ -221,6 +221,8 @@ static ntk_error *set_polynomial(const char *name, const ntk_value *parameters, 
   for (size_t m = 0; m < count; m++) c[1 + m] = ntk_value_number(ntk_value_item(list, m));
   return NULL;
 }
+
+ntk_net_unit ntk_net_wave(void) { return (ntk_net_unit){apply_sine, {sqrt(2), 1, 0}}; }
 
 ntk_error *ntk_net_unit_of(const ntk_value *activation, ntk_net_unit *out) {
   const char *name = ntk_choice_name(activation);

@@ -18,6 +18,9 @@ struct ntk_net_unit {
   double constants[NTK_NET_CONSTANTS];
 };
 
+/** sqrt 2 sin x. */
+ntk_net_unit ntk_net_wave(void);
+
 /** Of a checked activation ({relu: {}}). NTK_E_CONFIG where the table has none. */
 NTK_CHECKED ntk_error *ntk_net_unit_of(const ntk_value *activation, ntk_net_unit *out);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "net/tape.h"
+#include "net/build.h"
 
 enum { ROWS = 64 }; /* of a block: fixed, so that bits do not depend on the number of ranks */
 
@@ -14,82 +14,6 @@ struct ntk_net {
   const char *transform; /* of the coordinates: "identity", "tanh", "atanh"; borrowed from the table below */
 };
 
-/* What the builders share. */
-typedef struct {
-  const ntk_value *network;
-  ntk_net_tape *tape;
-  size_t width, outputs;
-  ntk_rng rng;
-} builder;
-
-/* Weights of variance weight_stddev^2/inputs: both parametrisations draw the same function. */
-static ntk_error *dense(const builder *b, size_t from, size_t width, const char *bias_key, size_t *to) {
-  double inputs = (double)ntk_net_tape_width(b->tape, from);
-  double bias = ntk_has(b->network, bias_key) ? ntk_get_number(b->network, bias_key) : 0;
-  return ntk_net_tape_dense(b->tape, from, width, ntk_get_number(b->network, "weight_stddev") / sqrt(inputs), bias, b->rng, to);
-}
-
-/* The sum over the parallel activations of dense(activation(from)). */
-static ntk_error *hidden(const builder *b, size_t from, size_t width, const char *bias_key, size_t *to) {
-  const ntk_value *activations = ntk_value_get(b->network, "activation");
-  for (size_t i = 0; i < ntk_value_count(activations); i++) {
-    ntk_net_unit unit;
-    size_t bent, branch;
-    NTK_TRY(ntk_net_unit_of(ntk_value_item(activations, i), &unit));
-    NTK_TRY(ntk_net_tape_unit(b->tape, from, unit, &bent));
-    NTK_TRY(dense(b, bent, width, bias_key, &branch));
-    if (i) NTK_TRY(ntk_net_tape_sum(b->tape, *to, branch, &branch));
-    *to = branch;
-  }
-  return NULL;
-}
-
-static ntk_error *build_mlp(const builder *b) {
-  int64_t depth = ntk_get_integer(b->network, "depth");
-  size_t at;
-  NTK_TRY(dense(b, 0, depth ? b->width : b->outputs, "bias_stddev", &at));
-  for (int64_t i = 0; i < depth; i++) {
-    bool last = i + 1 == depth;
-    if (i && ntk_get_bool(b->network, "layer_norm")) NTK_TRY(ntk_net_tape_norm(b->tape, at, &at));
-    NTK_TRY(hidden(b, at, last ? b->outputs : b->width, last ? "last_bias_stddev" : "bias_stddev", &at));
-  }
-  return NULL;
-}
-
-static ntk_error *build_resnet(const builder *b) {
-  int64_t blocks = ntk_get_integer(b->network, "blocks"), depth = ntk_get_integer(b->network, "block_depth");
-  size_t at, skip;
-  NTK_TRY(dense(b, 0, b->width, "bias_stddev", &at));
-  for (int64_t i = 0; i < blocks; i++) {
-    NTK_TRY(dense(b, at, b->width, "bias_stddev", &skip));
-    for (int64_t j = 0; j < depth; j++) NTK_TRY(hidden(b, at, b->width, "bias_stddev", &at));
-    NTK_TRY(ntk_net_tape_sum(b->tape, skip, at, &at));
-  }
-  return hidden(b, at, b->outputs, "last_bias_stddev", &at);
-}
-
-static const struct {
-  const char *name;
-  ntk_error *(*build)(const builder *b);
-} TABLE[] = {{"mlp", build_mlp}, {"resnet", build_resnet}};
-
-enum { COUNT = sizeof TABLE / sizeof *TABLE };
-
-static size_t row_of(const ntk_value *network) {
-  for (size_t i = 0; i < COUNT; i++)
-    if (!strcmp(TABLE[i].name, ntk_choice_name(network))) return i;
-  return COUNT;
-}
-
-ntk_error *ntk_net_check(const ntk_value *network) {
-  ntk_net_unit unit;
-  if (row_of(network) == COUNT)
-    return ntk_fail(NTK_E_CONFIG, "no finite random network of type %s here: it takes mlp or resnet", ntk_choice_name(network));
-  const ntk_value *activations = ntk_value_get(network, "activation");
-  for (size_t i = 0; i < ntk_value_count(activations); i++) NTK_TRY(ntk_net_unit_of(ntk_value_item(activations, i), &unit));
-  return NULL;
-}
-
 ntk_error *ntk_net_create(const ntk_value *network, size_t dimension, size_t width, size_t outputs, ntk_rng rng, ntk_net **out) {
   static const char *const transforms[] = {"identity", "tanh", "atanh"};
   *out = NULL;
@@ -97,10 +21,11 @@ ntk_error *ntk_net_create(const ntk_value *network, size_t dimension, size_t wid
   ntk_net *net = NULL;
   NTK_TRY(NTK_NEW(1, &net));
   net->tape.inputs = dimension;
+  const char *word = ntk_has(network, "input_transform") ? ntk_get_text(network, "input_transform") : "identity";
   for (size_t i = 0; i < sizeof transforms / sizeof *transforms; i++)
-    if (!strcmp(transforms[i], ntk_get_text(network, "input_transform"))) net->transform = transforms[i];
-  builder b = {network, &net->tape, width, outputs, rng};
-  ntk_error *err = net->transform ? TABLE[row_of(network)].build(&b) : ntk_fail(NTK_E_CONFIG, "input_transform: finite networks do not have it");
+    if (!strcmp(transforms[i], word)) net->transform = transforms[i];
+  ntk_error *err = net->transform ? ntk_net_build(network, width, outputs, rng, &net->tape)
+                                  : ntk_fail(NTK_E_CONFIG, "input_transform: finite networks do not have %s", word);
   if (err)
     ntk_net_free(&net);
   else

@@ -13,12 +13,15 @@
 typedef struct ntk_net ntk_net;
 
 /** From a checked `network` value for points of R^dimension, with `width` units in each hidden layer and `outputs` numbers at the end.
- *  NTK_E_CONFIG for networks that are no multilayer perceptron or resnet of vectors. Memory 8 width^2 bytes a hidden layer. Not collective. */
+ *  NTK_E_CONFIG for networks over images and layers that finite networks do not have. Memory 8 width^2 bytes a hidden layer. Not collective. */
 NTK_CHECKED ntk_error *ntk_net_create(const ntk_value *network, size_t dimension, size_t width, size_t outputs, ntk_rng rng, ntk_net **out);
 void ntk_net_free(ntk_net **net);
 
 /** NTK_E_CONFIG where ntk_net_create would refuse the network. */
 NTK_CHECKED ntk_error *ntk_net_check(const ntk_value *network);
+
+/** About how many weights it has: for plans. */
+double ntk_net_weights(const ntk_value *network, size_t width);
 
 /** value (n x outputs, or NULL) and gradient (n x d, or NULL: of the first output) at x (n x d row-major). Replicated input and results, the same
  *  bits on any number of ranks. Collective. NTK_E_NONFINITE names the first point without a finite result. */

@@ -19,10 +19,18 @@ static const ntk_value *parse(ntk_arena *arena, const char *text) {
 
 #define COMMON "weight_stddev: 1.3, bias_stddev: 0.4, last_bias_stddev: 0.2, parameterization: ntk, width: 128, layer_norm: "
 
+#define DENSE "{dense: {weight_stddev: 1.2, bias_stddev: 0.3, parameterization: ntk, width: 128}}"
+
 static const char *const NETWORKS[] = {
     "{type: mlp, depth: 2, activation: [{relu: {}}], " COMMON "false, input_transform: identity}",
     "{type: mlp, depth: 3, activation: [{erf: {a: 1.2, b: 0.8, c: 0.1}}], " COMMON "true, input_transform: tanh}",
     "{type: mlp, depth: 1, activation: [{rbf: {gamma: 0.7}}, {relu: {}}], " COMMON "false, input_transform: identity}",
+    "{type: rbf, bandwidth: 1.3}",
+    "{type: layers, layers: [" DENSE ", {activation: {erf: {a: 1.2, b: 0.8, c: 0.1}}}, {residual: [" DENSE ", {activation: {relu: {}}}, " DENSE
+    "]}, "
+    "{layer_norm: {}}, {parallel: [[{activation: {relu: {}}}, " DENSE "], [" DENSE "]]}, {activation: {sin: {a: 1, b: 0.6, c: 0.3}}}, " DENSE
+    "], "
+    "image: null, input_transform: identity}",
     "{type: resnet, blocks: 2, block_depth: 1, activation: [{sin: {a: 1, b: 0.6, c: 0.3}}], " COMMON "false, input_transform: identity}",
 };
 
@@ -203,7 +211,7 @@ static void ranks_change_no_bit(void **state) {
   OK(ntk_comm_create(MPI_COMM_WORLD, &world));
   OK(ntk_comm_create(MPI_COMM_SELF, &self));
   OK(ntk_arena_create(&arena));
-  OK(ntk_net_create(parse(arena, NETWORKS[3]), D, 50, 1, (ntk_rng){5, 1, NTK_STREAM_INITIAL}, &net));
+  OK(ntk_net_create(parse(arena, NETWORKS[5]), D, 50, 1, (ntk_rng){5, 1, NTK_STREAM_INITIAL}, &net));
   OK(ntk_alloc(N * D, sizeof *x, &x));
   for (size_t i = 0; i < N * D; i++) x[i] = ntk_normal((ntk_rng){1, 0, NTK_STREAM_FAKE}, i);
   for (int i = 0; i < 2; i++) {
@@ -225,7 +233,10 @@ static void other_networks_are_refused(void **state) {
   (void)state;
   ntk_arena *arena = NULL;
   OK(ntk_arena_create(&arena));
-  FAILS(ntk_net_check(parse(arena, "{type: rbf, bandwidth: 1}")), NTK_E_CONFIG, "mlp or resnet");
+  FAILS(ntk_net_check(parse(arena, "{type: dcgan}")), NTK_E_CONFIG, "layers over vectors");
+  FAILS(ntk_net_check(parse(arena, "{type: layers, layers: [" DENSE ", {activation: {relu: {}}}]}")), NTK_E_CONFIG, "ends with a dense layer");
+  FAILS(ntk_net_check(parse(arena, "{type: layers, layers: [{dropout: {rate: 0.5}}, " DENSE "]}")), NTK_E_CONFIG, "layer dropout");
+  FAILS(ntk_net_check(parse(arena, "{type: layers, layers: [{residual: [" DENSE "]}, " DENSE "]}")), NTK_E_CONFIG, "cannot be added");
   ntk_arena_free(&arena);
 }
 
