@@ -110,7 +110,7 @@ static ntk_error *read_points(const char *path, bool values, ntk_points *out) {
     source.bytes = bytes;
     if (!err) err = reader(&source, values, out);
     free(bytes);
-    NTK_TRY(err); /* cppcheck-suppress returnDanglingLifetime ; the error holds text of its own */
+    NTK_TRY(err);
   }
   ntk_error *err = values ? check_finite(path, out->n, out->d, out->x) : NULL;
   if (err) {
@@ -147,7 +147,7 @@ static ntk_error *read_npy_into(const char *path, size_t n, size_t d, double *x)
   if (!err) err = ntk_points_npy_into(&source, file, n, d, x);
   if (file) fclose(file);
   free(bytes);
-  return err; /* cppcheck-suppress returnDanglingLifetime ; the error holds text of its own */
+  return err;
 }
 
 bool ntk_points_streams(const char *path) { return strstr(path, ":/") || ends_with(path, ".npy"); }
