@@ -1,4 +1,5 @@
 /** Long evaluations of `ntkgan mmd`: progress, stopping, the checkpoint's name. */
+#include <string.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -55,6 +56,8 @@ static ntk_error *identify(const ntk_cli *cli, const ntk_pair_points *sample, co
   if (!err) {
     ntk_hash points = ntk_hash_bytes(sample->x, (sample->n + sample->m) * sample->d * sizeof *sample->x);
     ntk_text_addf(out, "points: %zu + %zu, %s\nkernel: %s\n", sample->n, sample->m, points.hex, ntk_cli_kernel_kind(cli));
+    const char *precision = ntk_cli_option(cli, "precision");
+    if (precision && strcmp(precision, "double")) ntk_text_addf(out, "precision: %s\n", precision);
     if (how->permutations)
       ntk_text_addf(out, "test: %s, seed %llu, %zu\n", ntk_mmd_methods[how->method], (unsigned long long)how->rng.seed,
                     how->method == NTK_MMD_LABELS ? how->permutations : 0);

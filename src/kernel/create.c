@@ -122,6 +122,8 @@ ntk_error *ntk_kernel_set_precision(ntk_kernel *kernel, const char *precision) {
   return ntk_kernel_use_single(kernel);
 }
 
+double ntk_kernel_roundoff(const ntk_kernel *kernel) { return kernel->single ? 0x1p-24 : 0x1p-53; }
+
 size_t ntk_kernel_dimension(const ntk_kernel *kernel) { return kernel->dimension; }
 
 const char *ntk_kernel_warning(const ntk_kernel *kernel) { return kernel->warning; }

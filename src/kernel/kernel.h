@@ -22,6 +22,9 @@ const ntk_choices *ntk_layer_choices(void);
  *  or what the environment variable NTKGAN_ISA names if the machine has it. */
 const char *ntk_kernel_isa(void);
 
+/** Unit roundoff of an entry: 2^-53, 2^-24 in single precision. */
+double ntk_kernel_roundoff(const ntk_kernel *kernel);
+
 /** Cost of one entry relative to one ReLU layer's value (about 2 ns): for plans. */
 double ntk_kernel_cost(const ntk_kernel *kernel, int with_gradient);
 

@@ -46,6 +46,13 @@ def test_values_are_those_of_the_matrix(files):
     assert 0 < result["rounding"] < 1e-12 and "p_value" not in result
 
 
+def test_single_precision_states_its_own_rounding(files):
+    """What single precision changes is more than double's bound and less than the bound it states."""
+    double, single = (numbers(files / "real.npy", files / "fake.npy", "--network", RELU, "--precision", word) for word in ("double", "single"))
+    change = abs(single["mmd2"] - double["mmd2"])
+    assert double["rounding"] < change < single["rounding"] < 1e-4
+
+
 def test_the_method_is_stated(files):
     arguments = (files / "real.npy", files / "fake.npy", "--network", RELU, "--permutations", 99, "--method")
     result = numbers(*arguments, "labels")
@@ -115,6 +122,8 @@ def test_a_stopped_evaluation_goes_on_with_the_same_numbers(files):
     before = checkpoint.read_bytes()
     other = ntkgan("mmd", files / "b.npy", files / "a.npy", *arguments[2:], "--checkpoint", checkpoint, status=2)
     assert "another evaluation" in other.stderr
+    single = ntkgan("mmd", *arguments, "--checkpoint", checkpoint, "--precision", "single", status=2)
+    assert "another evaluation" in single.stderr
     assert checkpoint.read_bytes() == before
     assert numbers(*arguments, "--checkpoint", checkpoint, "--ranks", 2) == expected
     assert not checkpoint.exists()
