@@ -95,6 +95,7 @@ int ntk_launch_exit(int status) {
   if (!getenv(LINK_VARIABLE) || !ntk_launch_inside()) return status;
   const char *rank = getenv("OMPI_COMM_WORLD_RANK");
   if (!rank) rank = getenv("PMIX_RANK");
+  if (!rank) rank = getenv("PMI_RANK"); /* MPICH */
   if (!rank || strcmp(rank, "0") != 0) return 0;
   char text[32];
   snprintf(text, sizeof text, "=%d\n", status);
@@ -141,12 +142,14 @@ static void set_environment(const job *j) {
   }
 }
 
+#ifdef OMPI_MAJOR_VERSION
 /* Containers often forbid reading another process's memory, which Open MPI's shared memory uses for large messages and complains about. */
 static bool may_read_processes(void) {
   char from = 1, to = 0;
   struct iovec local = {&to, 1}, remote = {&from, 1};
   return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == 1;
 }
+#endif
 
 enum { MOST_ARGUMENTS = 64 };
 
@@ -179,6 +182,8 @@ static size_t mpirun_arguments(const job *j, const char *self, const char *ranks
       out[n++] = "-x";
       out[n++] = exported[i];
     }
+#else
+  (void)j;
 #endif
   out[n++] = self;
   return n;
