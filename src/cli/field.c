@@ -13,6 +13,7 @@ enum { BUDGET_GIB = 4 };
 
 static const ntk_key discriminator_keys[] = {
     {"kernel", NTK_T_WORD, 0, 0, 0, "ntk|nngp", NULL, NULL, "ntk", NULL, "which kernel"},
+    {"precision", NTK_T_WORD, 0, 0, 0, "double|single", NULL, NULL, "double", NULL, "arithmetic of the kernel"},
     {"network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL, "architecture"},
     {"loss", NTK_T_NAMED, NTK_KEY_REQUIRED, 0, 0, NULL, "losses", NULL, NULL, NULL, "loss, 'ipm' or '{lsgan: {fake: -1}}'"},
     {"tolerance", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1, NULL, NULL, NULL, "1e-12", NULL, "relative tolerance of iterative solvers"},
