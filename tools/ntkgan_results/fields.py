@@ -70,7 +70,7 @@ def scale_of(values):
     if len(values) == 0:
         return 0.0, 1.0
     low, high = np.percentile(values, [0.5, 99.5])
-    centre = 0.0 if min(-low, high) > 0.05 * (high - low) or high == low == 0 else float(np.median(values))
+    centre = 0.0 if min(-low, high) > 0.01 * (high - low) or high == low == 0 else float(np.median(values))
     half = max(high - centre, centre - low)
     return centre, float(half) if half > 1e-12 * max(abs(centre), 1e-300) else max(abs(centre), 1.0)
 
@@ -159,7 +159,7 @@ def plane_handles(views):
 
 def plane_note(views, what):
     alone = "trained at each place with a generated point there only" if views[0].alone else what
-    arrows = "; arrows: −grad(c∘f), length logarithmic over 3 decades" if any("gradient" in view.field for view in views) else ""
+    arrows = "; arrows: −grad(c∘f), length logarithmic, 3 decades" if any("gradient" in view.field for view in views) else ""
     plane = "; points projected onto the plane" if any(view.direction.shape[1] > 2 for view in views) else ""
     return f"discriminator f {alone}\nf: value of white ± what full colours differ by{arrows}{plane}"
 

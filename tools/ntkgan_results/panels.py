@@ -44,7 +44,7 @@ def lay_out(study, runs):
     rows_of = {run.id: table.loc[run.id] for run in runs}
     if len(axes) < 2:
         return wrapped(runs, [style.value_label(axes[0], rows_of[run.id][axes[0]]) if axes else "" for run in runs])
-    count = {axis: study.runs[axis].nunique() for axis in axes}
+    count = {axis: len({row[axis] for row in rows_of.values()}) for axis in axes}
     across = max(axes, key=lambda axis: (count[axis] if count[axis] <= COLUMNS else 0, axes.index(axis)))
     down = [axis for axis in axes if axis != across]
     place, columns = {}, {}
