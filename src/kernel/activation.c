@@ -261,7 +261,7 @@ static const ntk_activation TABLE[] = {
      NULL,
      NULL},
     {{"tanh", series_keys, "tanh(x)", "hyperbolic tangent", "Daniely, Frostig, Singer 2016; Han et al. 2022",
-      "relative error below tolerance; by default V 1e-12, NTK 3e-12, gradient 1e-12 (one layer, q <= 16)"},
+      "relative error below tolerance; by default V 1e-12, NTK 8e-12, gradient 1e-12 (one layer, q <= 16)"},
      NTK_DUAL_SERIES,
      sampled_constants,
      4.0,

@@ -15,12 +15,13 @@
 #define STEP (0.5 * NTK_QUADRATURE_STEP)
 #define RESOLVED 1500.0
 
-enum { NODES = NTK_OCTAVE_NODES, FIRST_END = -6, MOST_GAMMAS = 2 * NTK_SERIES_TERMS + 8 };
+enum { NODES = NTK_OCTAVE_NODES, FIRST_END = -6, FEW_TERMS = 160, MOST_GAMMAS = 2 * NTK_SERIES_TERMS + 8 };
 
 /* Work of making one octave. */
 typedef struct {
   const ntk_octaves *octaves;
   double range; /* |x| up to which phi'' counts */
+  double left;  /* of E phi''^2 behind the last term, relative */
   size_t most_nodes;
   double *z, *even, *odd, *psi; /* psi: two arrays */
   double *gamma;                /* room for NTK_SERIES_TERMS terms */
@@ -68,9 +69,6 @@ static size_t fill_nodes(octave_work *w, double q, ntk_means *means) {
   return nodes;
 }
 
-/* What may be left of E phi''^2 behind the last term, relative: the root of it, times that of any partner, is to be below the tolerance. */
-static double negligible(const ntk_octaves *o) { return 1e-8 * o->constants[NTK_SERIES_TOLERANCE]; }
-
 /* Fills w->gamma up to `count`. */
 static ntk_means fill_gammas(octave_work *w, double q, size_t count) {
   ntk_means means;
@@ -84,7 +82,7 @@ static ntk_means fill_gammas(octave_work *w, double q, size_t count) {
 /* Relative sizes of the rest from each chunk on, of V_dot and V_dot_r. */
 static void fill_tails(const octave_work *w, size_t terms, double q, const ntk_means *means, double *slope_tail, double *curve_tail) {
   size_t count = w->octaves->first + w->octaves->step * terms;
-  double squares = 0, left = negligible(w->octaves) * means->curve_square;
+  double squares = 0, left = w->left * means->curve_square;
   for (size_t n = 0; terms == NTK_SERIES_TERMS && n < count; n++) squares += w->gamma[n] * w->gamma[n];
   if (terms == NTK_SERIES_TERMS) left = fmax(left, means->curve_square - squares);
   double slope_rest = left * q / (double)(count + 1), curve_rest = left;
@@ -122,18 +120,22 @@ static void sample_row(octave_work *w, size_t terms, double q, double *row) {
   moments[2] = means.slope_square;
 }
 
-/* Terms for variances up to `largest`, in whole chunks. */
+/* Terms for variances up to `largest`, in whole chunks, and what they leave: nothing that matters beside any partner where few terms do, else nothing
+ * that matters beside partners of similar variance. */
 static size_t choose_terms(octave_work *w, double largest) {
   const ntk_octaves *o = w->octaves;
-  double resolved = RESOLVED * fmax(1, largest) / (double)o->step;
+  double resolved = RESOLVED * fmax(1, largest) / (double)o->step, rest = 0, tolerance = o->constants[NTK_SERIES_TOLERANCE];
   size_t terms = resolved < NTK_SERIES_TERMS ? (size_t)resolved / NTK_SERIES_CHUNK * NTK_SERIES_CHUNK : NTK_SERIES_TERMS;
-  double most = negligible(o) * fill_gammas(w, largest, o->first + o->step * terms).curve_square, rest = 0;
+  double whole = fill_gammas(w, largest, o->first + o->step * terms).curve_square;
+  w->left = 0;
   for (; terms > NTK_SERIES_CHUNK; terms -= NTK_SERIES_CHUNK) {
     for (size_t i = 1; i <= NTK_SERIES_CHUNK; i++) {
       double gamma = w->gamma[o->first + o->step * (terms - i) - 2];
       rest += gamma * gamma;
     }
-    if (rest > most) break;
+    bool for_all = terms <= FEW_TERMS && rest > 0.01 * tolerance * tolerance * whole;
+    if (for_all || rest > 1e-8 * tolerance * whole) break;
+    w->left = rest / whole;
   }
   return terms;
 }
