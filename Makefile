@@ -61,7 +61,11 @@ isa-flags-x86_64_v4 = -march=x86-64-v4 -mprefer-vector-width=512
 # Only the tile loops: no errno, no traps, contraction on; NaN checks live elsewhere. Not -ffast-math (it would set flush-to-zero when linking).
 tile-flags = -O3 -fno-math-errno -fno-trapping-math -fno-signed-zeros -ffinite-math-only -ffp-contract=fast -fopenmp-simd
 
-objects := $(sources:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(isas),$(engine:src/kernel/tile/%.c=$(BUILD)/obj/kernel/tile/%.$(i).o))
+# Tile loops that exist in single precision too (src/kernel/tile/real.h).
+single   := chain gaussian
+
+objects := $(sources:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(isas),$(engine:src/kernel/tile/%.c=$(BUILD)/obj/kernel/tile/%.$(i).o) \
+           $(single:%=$(BUILD)/obj/kernel/tile/%.single.$(i).o))
 library := $(filter-out $(BUILD)/obj/cli/main.o,$(objects))
 
 units    := $(sort $(wildcard tests/unit/*.c))
@@ -89,6 +93,9 @@ define isa-rule
 $(BUILD)/obj/kernel/tile/%.$(1).o: src/kernel/tile/%.c $(BUILD)/flags | $(BUILD)/deps
 	@mkdir -p $$(@D)
 	$$(call quiet,CC)$$(compile) $$(tile-flags) $$(isa-flags-$(1)) -DNTK_ISA=$(1) -MMD -MP -c -o $$@ $$<
+$(BUILD)/obj/kernel/tile/%.single.$(1).o: src/kernel/tile/%.c $(BUILD)/flags | $(BUILD)/deps
+	@mkdir -p $$(@D)
+	$$(call quiet,CC)$$(compile) $$(tile-flags) $$(isa-flags-$(1)) -DNTK_ISA=$(1) -DNTK_SINGLE -MMD -MP -c -o $$@ $$<
 endef
 $(foreach i,$(isas),$(eval $(call isa-rule,$(i))))
 
@@ -146,11 +153,32 @@ check:
 	$(again) all units
 	@$(PYTHON) tests/run --build $(BUILD) --mpirun '$(MPIRUN)' --fast
 
+# BENCH="PATTERN ..." chooses groups or operations, BENCH="--long" adds large sizes: see tools/bench.py --help.
+bench-setup = BUILD='$(BUILD)' NTKGAN='$(BUILD)/ntkgan' $(PYTHON)
 bench:
 	@tools/install.sh build tools
 	$(again) all $(benches)
-	@for program in $(benches); do echo "$$program"; OPENBLAS_NUM_THREADS=1 $$program || exit 1; done
-	@NTKGAN='$(BUILD)/ntkgan' $(PYTHON) tools/bench.py
+	@$(bench-setup) tools/bench.py $(BENCH)
+
+bench-peers:
+	@tools/install.sh build tools peers
+	$(again) all $(benches) $(BUILD)/peers/ready
+	@$(bench-setup) tools/bench_peers.py $(BENCH)
+
+$(BUILD)/peers/ready: tools/bench-peers.txt
+	$(call quiet,VENV)$(PYTHON) -m venv --clear $(@D) && $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+# What the last `make bench` and `make bench-peers` measured, into README.md.
+bench-readme:
+	@$(bench-setup) tools/bench_readme.py
+
+# Kills a study at random: so many minutes, or KILLS=500 times; SEED=N repeats what an earlier one drew.
+MINUTES ?= 10
+torture:
+	@tools/install.sh build test tools
+	$(again) all
+	@NTKGAN='$(abspath $(BUILD))/ntkgan' $(PYTHON) tests/command/torture.py $(if $(KILLS),--kills $(KILLS),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 lint:
 	@tools/install.sh build test tools lint
@@ -164,10 +192,14 @@ fuzz:
 	@tools/install.sh build lint
 	$(again) -f tools/lint.mk fuzz-all
 
-format:
-	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/bench/parts/*.[ch] tests/fuzz/*.c)
+# Every single call fails in turn (an hour); `make test` tries a sample.
+faults: all
+	@FAULTS=all $(PYTHON) tests/run --build $(BUILD) --only test_faults --timeout 7200
 
-units: $(programs)
+format:
+	clang-format -i $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/bench/parts/*.[ch] tests/fuzz/*.[ch] tests/faults/*.c)
+
+units: $(programs) $(benches)
 
 # --- installing -----------------------------------------------------------------------------------------------------------------
 share := share/ntkgan
@@ -228,7 +260,9 @@ help:
 	@echo 'make              build $(BUILD)/ntkgan (installs nothing)'
 	@echo 'make demo         install what is missing, build, run jobs/eight-gaussians.yaml, draw'
 	@echo 'make test         install what is missing, build, run every test; check: the fast ones'
-	@echo 'make bench        time the main operations; lint, sanitize, fuzz: static and run-time checks'
+	@echo 'make torture      kill a study at random and check that nothing is lost: MINUTES=10, or KILLS=N; SEED=N'
+	@echo 'make bench        time the main operations; bench-peers: beside Neural Tangents and KeOps; bench-readme: both into README.md'
+	@echo 'make lint         static checks; sanitize, fuzz, faults: run-time checks'
 	@echo 'make lib          $(BUILD)/libntkgan.a; man: $(BUILD)/ntkgan.1; dist: a release archive'
 	@echo 'make install      to PREFIX=$(PREFIX) (DESTDIR= in front); uninstall'
 	@echo 'make configure    keep settings in config.mk: make configure MPICC=mpicc HDF5_PC=hdf5'
@@ -238,6 +272,6 @@ help:
 
 always: ;
 -include $(objects:.o=.d) $(programs:=.d) $(benches:=.d) $(bench-parts:.o=.d)
-.PHONY: all lib units demo test check bench lint sanitize fuzz format install uninstall man dist configure info clean help always
+.PHONY: all lib units demo test check torture bench bench-peers bench-readme lint sanitize fuzz faults format install uninstall man dist configure info clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -10,7 +10,7 @@ lint-all: lint-format lint-gcc lint-clang lint-cppcheck $(tidied)
 
 # Layout, and the order of includes.
 lint-format:
-	clang-format --dry-run -Werror $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/fuzz/*.c)
+	clang-format --dry-run -Werror $(sources) $(engine) $(headers) $(units) $(wildcard tests/*.[ch] tests/unit/*.h tests/bench/*.c tests/bench/parts/*.[ch] tests/fuzz/*.[ch] tests/faults/*.c)
 
 lint-gcc:
 	$(inner) BUILD=$(BUILD)/lint/gcc WARN='$(strict)' OMPI_CC=gcc all units
@@ -44,18 +44,23 @@ sanitize-valgrind: sanitize-address
 	$(inner) units
 	$(PYTHON) tests/run --build $(BUILD) --units --valgrind
 
-# Readers of users' files on random input (libFuzzer): make fuzz FUZZ_SECONDS=60.
+# Readers of users' files, journals and checkpoints on random input (libFuzzer): make fuzz FUZZ_SECONDS=60, or RUNS=1000000 inputs each;
+# FUZZERS='fuzz_study' for some of them. New inputs go to $(BUILD)/fuzz/corpus.
 FUZZ_SECONDS ?= 60
-fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZERS ?= $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 fuzz-flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
-fuzz-all: $(fuzzers:%=fuzz-%)
+# Fast: short call stacks of allocations, no filling, a small quarantine.
+fuzz-asan := allocator_may_return_null=1:malloc_context_size=1:quarantine_size_mb=8:max_malloc_fill_size=0
+fuzz-all: $(FUZZERS:%=fuzz-run-%)
 	@echo 'fuzz: clean'
 fuzz-library:
 	$(inner) BUILD=$(BUILD)/fuzz OPT='$(fuzz-flags) -fsanitize=fuzzer-no-link' OMPI_CC=clang lib
-$(fuzzers:%=fuzz-%): fuzz-%: fuzz-library
+$(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: fuzz-library
+	OMPI_CC=clang $(compile) -Itests -Itests/fuzz $(fuzz-flags) -fsanitize=fuzzer -o $@ tests/fuzz/$*.c $(BUILD)/fuzz/libntkgan.a $(LIBS)
+$(FUZZERS:%=fuzz-run-%): fuzz-run-%: $(BUILD)/fuzz/%
 	@mkdir -p $(BUILD)/fuzz/corpus/$*
-	OMPI_CC=clang $(compile) -Itests $(fuzz-flags) -fsanitize=fuzzer -o $(BUILD)/fuzz/$* tests/fuzz/$*.c $(BUILD)/fuzz/libntkgan.a $(LIBS)
-	cd $(BUILD)/fuzz && ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp \
-	  ./$* -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 corpus/$*
+	cd $(BUILD)/fuzz && ASAN_OPTIONS=$(fuzz-asan) LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp \
+	  ./$* $(if $(RUNS),-runs=$(RUNS),-max_total_time=$(FUZZ_SECONDS)) -max_len=$(if $(filter fuzz_h5,$*),4096,600) -timeout=30 -rss_limit_mb=4096 -print_final_stats=1 -verbosity=0 \
+	  corpus/$* $(wildcard $(CURDIR)/tests/fuzz/corpus/$*)
 
-.PHONY: fuzz-all fuzz-library $(fuzzers:%=fuzz-%) lint-all lint-format lint-gcc lint-clang lint-cppcheck sanitize-all sanitize-address sanitize-valgrind
+.PHONY: fuzz-all fuzz-library $(FUZZERS:%=fuzz-run-%) lint-all lint-format lint-gcc lint-clang lint-cppcheck sanitize-all sanitize-address sanitize-valgrind

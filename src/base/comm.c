@@ -34,6 +34,25 @@ ntk_error *ntk_comm_split(const ntk_comm *parent, int color, ntk_comm *out) {
   return out->mpi == MPI_COMM_NULL ? NULL : describe(out);
 }
 
+ntk_error *ntk_comm_group(const ntk_comm *parent, const int *ranks, int count, int tag, ntk_comm *out) {
+  MPI_Group all, some;
+  *out = (ntk_comm){MPI_COMM_NULL, 0, 0};
+  NTK_TRY(ntk_mpi(MPI_Comm_group(parent->mpi, &all), "MPI_Comm_group"));
+  ntk_error *err = ntk_mpi(MPI_Group_incl(all, count, ranks, &some), "MPI_Group_incl");
+  if (!err) {
+    err = ntk_mpi(MPI_Comm_create_group(parent->mpi, some, tag, &out->mpi), "MPI_Comm_create_group");
+    MPI_Group_free(&some);
+  }
+  MPI_Group_free(&all);
+  return err ? err : describe(out);
+}
+
+ntk_error *ntk_comm_split_node(const ntk_comm *parent, ntk_comm *out) {
+  *out = (ntk_comm){MPI_COMM_NULL, 0, 0};
+  NTK_TRY(ntk_mpi(MPI_Comm_split_type(parent->mpi, MPI_COMM_TYPE_SHARED, parent->rank, MPI_INFO_NULL, &out->mpi), "MPI_Comm_split_type"));
+  return describe(out);
+}
+
 void ntk_comm_free(ntk_comm *comm) {
   if (comm->size > 0 && comm->mpi != MPI_COMM_NULL) MPI_Comm_free(&comm->mpi);
   *comm = (ntk_comm){MPI_COMM_NULL, 0, 0};

@@ -18,6 +18,10 @@ typedef struct {
 NTK_CHECKED ntk_error *ntk_comm_create(MPI_Comm mpi, ntk_comm *out);
 /** Sub-groups by `color` (>= 0), ranks in order; color < 0: no group, out->size = 0. Collective over `parent`. */
 NTK_CHECKED ntk_error *ntk_comm_split(const ntk_comm *parent, int color, ntk_comm *out);
+/** The group of these `count` ranks of `parent`, in that order. Collective over them alone; `tag` keeps groups that form at once apart. */
+NTK_CHECKED ntk_error *ntk_comm_group(const ntk_comm *parent, const int *ranks, int count, int tag, ntk_comm *out);
+/** The ranks of `parent` that share memory with this one (a node's). Collective over `parent`. */
+NTK_CHECKED ntk_error *ntk_comm_split_node(const ntk_comm *parent, ntk_comm *out);
 void ntk_comm_free(ntk_comm *comm);
 
 /** Error agreement (collective): if any rank holds an error, every rank returns one with the code and message of the lowest failing rank;

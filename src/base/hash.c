@@ -9,10 +9,15 @@
 #include "base/mem.h"
 
 static ntk_hash to_hex(XXH128_hash_t value) {
+  static const char digits[] = "0123456789abcdef";
   ntk_hash out;
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, value);
-  for (size_t i = 0; i < sizeof canonical.digest; i++) snprintf(out.hex + 2 * i, 3, "%02x", (unsigned)canonical.digest[i]);
+  for (size_t i = 0; i < sizeof canonical.digest; i++) {
+    out.hex[2 * i] = digits[canonical.digest[i] >> 4];
+    out.hex[2 * i + 1] = digits[canonical.digest[i] & 15];
+  }
+  out.hex[2 * sizeof canonical.digest] = '\0';
   return out;
 }
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Characters that YAML's reader refuses or takes for line breaks: journals are read back as YAML. */
+/* Characters that some readers refuse or take for line breaks. */
 static bool is_special(unsigned long code) {
   return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff || code == 0xfffe || code == 0xffff;
 }

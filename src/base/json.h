@@ -1,4 +1,4 @@
-/** Writing JSON into a text buffer. Reading it back needs nothing here: JSON is YAML (config/value.h). */
+/** Writing JSON into a text buffer. Reading it back: config/value.h. */
 #ifndef NTK_BASE_JSON_H
 #define NTK_BASE_JSON_H
 

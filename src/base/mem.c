@@ -3,17 +3,20 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
 
 ntk_error *ntk_alloc(size_t count, size_t size, void *out) {
   void *memory = NULL;
   memcpy(out, &memory, sizeof memory);
-  if (size && count > (SIZE_MAX - ALIGNMENT) / size) return ntk_fail(NTK_E_MEMORY, "%zu objects of %zu bytes do not fit in memory", count, size);
+  if (size && count > (SIZE_MAX - LARGE_PAGE) / size) return ntk_fail(NTK_E_MEMORY, "%zu objects of %zu bytes do not fit in memory", count, size);
   size_t bytes = (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   if (!bytes) bytes = ALIGNMENT;
-  memory = aligned_alloc(ALIGNMENT, bytes);
+  size_t pages = bytes / LARGE_PAGE; /* large arrays in large pages, where the system has them: first touches of small ones take long */
+  memory = pages ? aligned_alloc(LARGE_PAGE, (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE) : aligned_alloc(ALIGNMENT, bytes);
   if (!memory) return ntk_fail(NTK_E_MEMORY, "out of memory: %zu bytes asked for", bytes);
+  if (pages) (void)madvise(memory, pages * LARGE_PAGE, MADV_HUGEPAGE);
   memset(memory, 0, bytes);
   memcpy(out, &memory, sizeof memory);
   return NULL;

@@ -14,7 +14,9 @@ typedef enum {
   NTK_STREAM_SUBSET = 3,  /* shuffles and subsets of files */
   NTK_STREAM_METRIC = 4,  /* subsamples for metrics */
   NTK_STREAM_PERMUTE = 5, /* permutation tests */
-  NTK_STREAM_LATENT = 7 /* what a generator is fed with */
+  NTK_STREAM_LATENT = 7,  /* what a generator is fed with */
+  NTK_STREAM_INITIAL = 9, /* weights of a discriminator before training */
+  NTK_STREAM_BATCH = 10   /* which points a discriminator is trained on */
 } ntk_stream;
 
 typedef struct {

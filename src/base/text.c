@@ -45,6 +45,8 @@ void ntk_text_addf(ntk_text *t, const char *format, ...) {
   va_end(again);
 }
 
+void ntk_text_depend(ntk_text *t, const ntk_text *part) { t->failed = t->failed || part->failed; }
+
 void ntk_text_clear(ntk_text *t) {
   t->length = 0;
   if (t->bytes) t->bytes[0] = '\0';

@@ -21,6 +21,8 @@ typedef struct {
 void ntk_text_add(ntk_text *t, const char *text);
 void ntk_text_add_bytes(ntk_text *t, const char *bytes, size_t length);
 void ntk_text_addf(ntk_text *t, const char *format, ...) NTK_PRINTF(2, 3);
+/** `t` has failed, too, if `part` has: for a text of whose making `part` is a piece. */
+void ntk_text_depend(ntk_text *t, const ntk_text *part);
 void ntk_text_clear(ntk_text *t);
 void ntk_text_free(ntk_text *t);
 

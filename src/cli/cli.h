@@ -49,7 +49,9 @@ typedef struct {
   const char *details;       /* paragraphs; may be NULL */
   const ntk_option *options; /* ends with name NULL; --json, --help (all) and --ranks (unless NTK_SOLO) are added */
   size_t min_positional, max_positional;
+  bool passes_on; /* options that are not its own become positional after the first one: they are another program's */
   ntk_ranks_use use;
+  bool saves; /* NTK_WORKERS: a command that watches for signals and saves its state (mastered ones do) */
   ntk_error *(*run)(ntk_cli *cli);
   /** Looked at before mpirun is started, so that a wrong request costs nothing; NULL = nothing to check. No MPI. */
   ntk_error *(*before)(ntk_cli *cli);

@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-static const ntk_command *const commands[] = {&ntk_command_run,  &ntk_command_check, &ntk_command_plan,     &ntk_command_status, &ntk_command_index,
-                                              &ntk_command_gram, &ntk_command_mmd,   &ntk_command_spectrum, &ntk_command_field,  &ntk_command_metric,
-                                              &ntk_command_list, &ntk_command_help,  &ntk_command_schema,   &ntk_command_version};
+static const ntk_command *const commands[] = {&ntk_command_run,    &ntk_command_check,    &ntk_command_plan,   &ntk_command_status,
+                                              &ntk_command_submit, &ntk_command_index,    &ntk_command_pack,   &ntk_command_gram,
+                                              &ntk_command_mmd,    &ntk_command_spectrum, &ntk_command_field,  &ntk_command_metric,
+                                              &ntk_command_list,   &ntk_command_help,     &ntk_command_schema, &ntk_command_version};
 
 size_t ntk_command_count(void) { return sizeof commands / sizeof *commands; }
 

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,15 @@ enum { BUDGET_GIB = 4 };
 
 static const ntk_key discriminator_keys[] = {
     {"kernel", NTK_T_WORD, 0, 0, 0, "ntk|nngp", NULL, NULL, "ntk", NULL, "which kernel"},
+    {"precision", NTK_T_WORD, 0, 0, 0, "double|single", NULL, NULL, "double", NULL, "arithmetic of the kernel"},
     {"network", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "networks", NULL, NULL, NULL, "architecture"},
     {"loss", NTK_T_NAMED, NTK_KEY_REQUIRED, 0, 0, NULL, "losses", NULL, NULL, NULL, "loss, 'ipm' or '{lsgan: {fake: -1}}'"},
     {"tolerance", NTK_T_NUMBER, NTK_KEY_OPEN_MIN, 0, 1, NULL, NULL, NULL, "1e-12", NULL, "relative tolerance of iterative solvers"},
     {"normalization", NTK_T_WORD, 0, 0, 0, "measure|peer", NULL, NULL, "measure", NULL, "masses in the loss"},
     {"momentum", NTK_T_NUMBER, NTK_KEY_NULLABLE, 0, 1, NULL, NULL, NULL, "null", NULL, "momentum of the heavy ball"},
     {"ridge", NTK_T_NUMBER, 0, 0, 1e300, NULL, NULL, NULL, "0.0", NULL, "weight decay"},
+    {"f0", NTK_T_NAMED, 0, 0, 0, NULL, "starts", NULL, "zero", NULL, "discriminator before training"},
+    {"seed", NTK_T_INTEGER, 0, 0, 9007199254740992.0, NULL, NULL, NULL, "0", NULL, "of the random network f0"},
     NTK_KEYS_END};
 
 /* The options as a checked `discriminator` section, but for the time. */
@@ -35,7 +39,7 @@ static ntk_error *settings(const ntk_cli *cli, ntk_arena *arena, const ntk_value
   return ntk_schema_check(&schema, discriminator_keys, "", section, out);
 }
 
-static const ntk_key times_key = {"time", NTK_T_NUMBER, NTK_KEY_REQUIRED | NTK_KEY_LIST,   0, 1e300, NULL, NULL, NULL,
+static const ntk_key times_key = {"time", NTK_T_NUMBER, NTK_KEY_REQUIRED | NTK_KEY_LIST,   0, 1e300, "infinite", NULL, NULL,
                                   NULL,   NULL,         "training time, or a list of them"};
 
 static const char *const places[] = {"at", "grid", "line", "slice"};
@@ -46,8 +50,8 @@ typedef struct {
   const ntk_value *section, *times, *place; /* place: a checked entry of the kind "lattices", NULL for --at */
   bool alone;
   ntk_measure real, fake, at;
-  ntk_lattice lattice; /* empty for --at */
-  size_t n, d, time_count;
+  ntk_lattice lattice;                                           /* empty for --at */
+  size_t n, d, time_count, rank;                                 /* rank: of the matrix that a limit for infinite time rests on, 0: none */
   const double *x;                                               /* n x d, borrowed */
   double *time, *value, *objective, *slope, *gradient, *weights; /* times x (1, n, n, n, n x d, N + M) */
 } field_job;
@@ -95,7 +99,7 @@ static ntk_error *allocate(field_job *job) {
   NTK_TRY(ntk_alloc(times * n, sizeof(double), &job->objective));
   NTK_TRY(ntk_alloc(times * n, sizeof(double), &job->slope));
   NTK_TRY(ntk_alloc(times * n * job->d, sizeof(double), &job->gradient));
-  return job->alone ? NULL : ntk_alloc(times * (job->fake.n + job->real.n), sizeof(double), &job->weights);
+  return ntk_alloc(times * ((job->alone ? 1 : job->fake.n) + job->real.n), sizeof(double), &job->weights);
 }
 
 static ntk_error *load(ntk_cli *cli, field_job *job) {
@@ -114,49 +118,53 @@ static ntk_error *load(ntk_cli *cli, field_job *job) {
   return ntk_agree(cli->world, allocate(job));
 }
 
-/* f and grad f at points first .. first + n - 1 of time number t; `fake` is what it is trained on. */
-static ntk_error *train_and_evaluate(ntk_discriminator *d, field_job *job, size_t t, const ntk_measure *fake, size_t first, size_t n) {
-  size_t at = t * job->n + first;
-  NTK_TRY(ntk_discriminator_train(d, fake, &job->real));
-  return ntk_discriminator_evaluate(d, n, job->x + first * job->d, job->value + at, job->gradient + at * job->d);
-}
-
-static ntk_error *evaluate(ntk_discriminator *d, field_job *job, size_t t) {
-  double mass = 1;
-  size_t centers = job->fake.n + job->real.n;
-  for (size_t p = 0; job->alone && p < job->n; p++) {
-    ntk_measure fake = {1, job->d, (double *)(uintptr_t)(job->x + p * job->d), &mass}; /* only read */
-    NTK_TRY(train_and_evaluate(d, job, t, &fake, p, 1));
-  }
-  if (!job->alone) {
-    NTK_TRY(train_and_evaluate(d, job, t, &job->fake, 0, job->n));
-    memcpy(job->weights + t * centers, ntk_discriminator_weights(d), centers * sizeof(double));
-  }
-  for (size_t p = t * job->n; p < (t + 1) * job->n; p++) {
-    ntk_jet c = ntk_loss_objective(ntk_discriminator_loss(d), job->value[p]);
-    job->objective[p] = c.value;
-    job->slope[p] = c.slope;
+/* f, grad f, c and c' at points first .. first + n - 1 of every time; `fake` is what it is trained on. */
+static ntk_error *train_and_evaluate(ntk_discriminator *d, field_job *job, const ntk_measure *fake, size_t first, size_t n) {
+  NTK_TRY(ntk_discriminator_train_times(d, fake, &job->real, job->time_count, job->time, job->weights));
+  for (size_t t = 0; t < job->time_count; t++) {
+    size_t at = t * job->n + first;
+    ntk_discriminator_set_weights(d, job->weights + t * (fake->n + job->real.n));
+    NTK_TRY(ntk_discriminator_evaluate(d, n, job->x + first * job->d, job->value + at, job->gradient + at * job->d));
+    for (size_t p = at; p < at + n; p++) {
+      ntk_jet c = ntk_loss_objective(ntk_discriminator_loss(d), job->value[p]);
+      job->objective[p] = c.value;
+      job->slope[p] = c.slope;
+    }
   }
   return NULL;
+}
+
+static ntk_error *evaluate(ntk_discriminator *d, field_job *job) {
+  double mass = 1;
+  if (!job->alone) return train_and_evaluate(d, job, &job->fake, 0, job->n);
+  for (size_t p = 0; p < job->n; p++) {
+    ntk_measure fake = {1, job->d, (double *)(uintptr_t)(job->x + p * job->d), &mass}; /* only read */
+    NTK_TRY(train_and_evaluate(d, job, &fake, p, 1));
+  }
+  return NULL;
+}
+
+static ntk_error *create(const ntk_cli *cli, field_job *job, ntk_discriminator **d) {
+  const ntk_value *checked = NULL;
+  NTK_TRY(ntk_value_replace(job->arena, job->section, "time", ntk_value_item(job->times, 0), &checked));
+  ntk_rng rng = {(uint64_t)ntk_get_integer(checked, "seed"), 0, NTK_STREAM_INITIAL};
+  return ntk_discriminator_create(cli->world, checked, job->d, rng, (size_t)BUDGET_GIB << 30, d);
 }
 
 static ntk_error *compute(ntk_cli *cli, field_job *job, double *seconds) {
   NTK_TRY(load(cli, job));
   double start = ntk_clock();
+  ntk_discriminator *d = NULL;
   for (size_t t = 0; t < job->time_count; t++) {
-    const ntk_value *time = ntk_value_item(job->times, t), *checked = NULL;
-    ntk_discriminator *d = NULL;
-    job->time[t] = ntk_value_number(time);
-    ntk_error *err = ntk_value_replace(job->arena, job->section, "time", time, &checked);
-    if (!err) err = ntk_discriminator_create(cli->world, checked, job->d, (size_t)BUDGET_GIB << 30, &d);
-    err = ntk_agree(cli->world, err);
-    if (!err) err = evaluate(d, job, t);
-    ntk_discriminator_free(&d);
-    if (job->time_count > 1) err = ntk_error_prefix(err, "time %g", job->time[t]);
-    NTK_TRY(err);
+    const ntk_value *time = ntk_value_item(job->times, t);
+    job->time[t] = ntk_value_kind_of(time) == NTK_STRING ? INFINITY : ntk_value_number(time);
   }
+  ntk_error *err = ntk_agree(cli->world, create(cli, job, &d));
+  if (!err) err = evaluate(d, job);
+  if (!err) job->rank = ntk_discriminator_rank(d);
+  ntk_discriminator_free(&d);
   *seconds = ntk_clock() - start;
-  return NULL;
+  return err;
 }
 
 static void add_axis(ntk_h5_info *info, size_t length, const char *scale) {
@@ -204,7 +212,7 @@ static ntk_error *write_all(ntk_h5 *file, const field_job *job) {
   NTK_TRY(ntk_h5_write_doubles(file, &objective, job->objective));
   NTK_TRY(ntk_h5_write_doubles(file, &slope, job->slope));
   NTK_TRY(ntk_h5_write_doubles(file, &gradient, job->gradient));
-  return job->weights ? ntk_h5_write_doubles(file, &weights, job->weights) : NULL;
+  return job->alone ? NULL : ntk_h5_write_doubles(file, &weights, job->weights);
 }
 
 static ntk_error *write_file(const char *path, const field_job *job) {
@@ -237,11 +245,13 @@ static ntk_error *run(ntk_cli *cli) {
     ntk_json j = NTK_JSON(&cli->out);
     ntk_json_object(&j, NULL);
     ntk_json_string(&j, "file", path);
+    if (job.rank) ntk_json_number(&j, "rank", (double)job.rank);
     ntk_json_number(&j, "seconds", seconds);
     ntk_json_end_object(&j);
     ntk_text_add(&cli->out, "\n");
   } else {
     ntk_text_addf(&cli->out, "f and its gradient at %zu points in %.3g s -> %s\n", job.n, seconds, path);
+    if (job.rank) ntk_text_addf(&cli->out, "infinite time: the limit for a kernel matrix of numerical rank %zu\n", job.rank);
   }
   release(&job);
   return err;
@@ -250,17 +260,20 @@ static ntk_error *run(ntk_cli *cli) {
 static const ntk_option options[] = {
     {"network", 0, "SPEC", "'{type: mlp, depth: 3, activation: relu, bias_stddev: 1}' or @file.yaml"},
     {"loss", 0, "LOSS", "ipm, vanilla, '{lsgan: {fake: -1, real: 1}}', '{fgan: {divergence: kl}}' ... (ntkgan list losses)"},
-    {"time", 0, "T", "training time of the discriminator, or a list of times '[1, 10, 100]'"},
+    {"time", 0, "T", "training time of the discriminator, or a list of times '[1, 10, infinite]'"},
     {"at", 0, "POINTS", "point file where f is evaluated"},
     {"grid", 0, "SPEC", "or on a grid: '{low: -3, high: [3, 4], points: 41}' (ntkgan list lattices)"},
     {"line", 0, "SPEC", "or along a line: '{from: [0, 0], to: [1, 2], points: 101}'"},
     {"slice", 0, "SPEC", "or on a plane through given points: '{through: [zero, real.0, fake.0], low: -1, high: 2}'"},
     {"alone", 0, NULL, "train at each point x anew, with x in place of the fake points: what a lone particle meets there"},
     {"kernel", 0, "KIND", "ntk (default) or nngp"},
+    {"precision", 0, "WORD", "double (default) or single: faster, relative error 1e-7"},
     {"normalization", 0, "N", "measure (default) or peer"},
     {"tolerance", 0, "TOL", "relative tolerance of iterative solvers (default 1e-12)"},
     {"momentum", 0, "P", "heavy ball: dw/dt = v, dv/dt = g(K w) + (P - 1) v (default: none, dw/dt = g(K w))"},
     {"ridge", 0, "R", "weight decay: dw/dt = g(K w) - R w (default 0)"},
+    {"f0", 0, "START", "zero (default) or '{network: {width: 1024}}': what f is before training"},
+    {"seed", 0, "N", "of the random network f0 (default 0)"},
     {"output", 'o', "OUT.h5", "file to write"},
     {NULL, 0, NULL, NULL}};
 

@@ -79,6 +79,7 @@ out:
 
 static const ntk_option options[] = {{"network", 0, "SPEC", "'{type: mlp, depth: 3, activation: relu, bias_stddev: 1}' or @file.yaml"},
                                      {"kernel", 0, "KIND", "ntk (default) or nngp"},
+                                     {"precision", 0, "WORD", "double (default) or single: faster, relative error 1e-7"},
                                      {"gradient", 0, NULL, "write the input gradients too"},
                                      {"output", 'o', "OUT.h5", "file to write"},
                                      {NULL, 0, NULL, NULL}};

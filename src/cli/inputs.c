@@ -51,6 +51,9 @@ ntk_error *ntk_cli_kernel(const ntk_cli *cli, size_t dimension, ntk_kernel **out
   const ntk_value *network = NULL;
   ntk_error *err = ntk_cli_network(cli, arena, &network);
   if (!err) err = ntk_kernel_create(network, kind, dimension, out);
+  const char *precision = ntk_cli_option(cli, "precision");
+  if (!err && precision) err = ntk_kernel_set_precision(*out, precision);
+  if (err) ntk_kernel_free(out);
   ntk_arena_free(&arena);
   return err;
 }

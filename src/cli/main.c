@@ -11,6 +11,7 @@
 
 static int report(const ntk_error *e, const char *command) {
   ntk_code code = ntk_error_code(e);
+  if (!ntk_launch_speaks()) return ntk_code_status(code);
   if (code == NTK_E_CONFIG || code == NTK_E_STOPPED) /* these say where: FILE:LINE:COL: ... */
     fprintf(stderr, "%s\n", ntk_error_message(e));
   else
@@ -69,9 +70,11 @@ static int run_command(const ntk_command *command, int argc, char **argv) {
   } else if (!err) {
     bool inside = ntk_launch_inside();
     if (!cli.ranks) cli.ranks = command->use == NTK_MASTERED ? ntk_launch_cores() : 1;
-    if (!inside && command->before) err = command->before(&cli);
+    err = ntk_launch_check_single(0);
+    if (!err && !inside && command->before) err = command->before(&cli);
     if (!err && !inside && cli.ranks > 1)
-      err = ntk_launch(argv, cli.ranks + (command->use == NTK_MASTERED ? 1 : 0), command->use == NTK_MASTERED, &cli.log, &status);
+      err = ntk_launch(argv, cli.ranks + (command->use == NTK_MASTERED ? 1 : 0), command->use == NTK_MASTERED,
+                       command->use == NTK_MASTERED || command->saves, &cli.log, &status);
     else if (!err)
       status = run_parallel(command, &cli);
   }

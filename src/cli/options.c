@@ -64,12 +64,18 @@ static ntk_error *take_option(const ntk_command *command, struct ntk_parsed *par
   return NULL;
 }
 
+/* Whether an argument that begins with '-' is an option of this command, known or not. */
+static bool is_own(const ntk_command *command, const ntk_cli *cli, const char *argument) {
+  const char *name = argument + strspn(argument, "-");
+  return !command->passes_on || cli->positional_count == 0 || find(command, name, argument[1] == '-' ? strcspn(name, "=") : 1);
+}
+
 static ntk_error *sort_arguments(const ntk_command *command, int argc, char *const *argv, ntk_cli *cli, struct ntk_parsed *parsed) {
   bool only_positional = false;
   for (int i = 1; i < argc; i++) {
     if (!only_positional && !strcmp(argv[i], "--"))
       only_positional = true;
-    else if (!only_positional && argv[i][0] == '-' && argv[i][1])
+    else if (!only_positional && argv[i][0] == '-' && argv[i][1] && is_own(command, cli, argv[i]))
       NTK_TRY(take_option(command, parsed, argc, argv, &i));
     else
       parsed->positional[cli->positional_count++] = argv[i];

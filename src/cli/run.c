@@ -24,7 +24,8 @@ const ntk_command ntk_command_run = {
     .help = "run what is not done yet",
     .details =
         "The same command again goes on where it stopped; finished runs are not computed again. To stop it with all\n"
-        "saved: Ctrl-C, SIGTERM, or `touch DIR/stop`; the exit status is then 75. mpirun is started for you, with a\n"
+        "saved: Ctrl-C, SIGTERM, SIGUSR1 or `touch DIR/stop`; the exit status is then 75. Under Slurm that happens by itself\n"
+        "before the allocation ends. A second Ctrl-C ends it at once. mpirun is started for you, with a\n"
         "scheduling rank beside the workers; under your own mpirun or srun the ranks given include it.",
     .options = options_of_run,
     .min_positional = 1,

@@ -56,6 +56,7 @@ out:
 
 static const ntk_option options[] = {{"network", 0, "SPEC", "'{type: mlp, depth: 3, activation: relu, bias_stddev: 1}' or @file.yaml"},
                                      {"kernel", 0, "KIND", "ntk (default) or nngp"},
+                                     {"precision", 0, "WORD", "double (default) or single: faster, relative error 1e-7"},
                                      {"eigenvectors", 'k', "K", "leading eigenvectors to write (default 0)"},
                                      {"masses", 0, NULL, "give every point the mass 1/n (eigenvalues of the integral operator)"},
                                      {"output", 'o', "OUT.h5", "file to write"},

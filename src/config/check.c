@@ -191,20 +191,46 @@ static void unplace(const ntk_value *v) {
   }
 }
 
+static bool is_plain(const char *text, size_t length) {
+  return length > 0 && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-") >= length;
+}
+
+/* The usual defaults without a YAML reader, since every run of a sweep needs them: "[]", and one scalar, also as "[1.0]" or "{type: name}" (a
+ * list of one and a choice without parameters may be written so). *out stays NULL for others. */
+static ntk_error *read_plain_default(ntk_checker *c, const ntk_key *key, const ntk_value **out) {
+  static const char type[] = "{type: ";
+  const ntk_where nowhere = {"default", 0, 0};
+  const char *text = key->fallback, *scalar;
+  size_t length = strlen(text);
+  ntk_value *made = NULL;
+  if (!strcmp(text, "[]")) {
+    NTK_TRY(ntk_value_container(c->schema->arena, NTK_LIST, nowhere, &made));
+    *out = made;
+    return NULL;
+  }
+  if (key->type == NTK_T_TYPED && !strncmp(text, type, sizeof type - 1)) {
+    text += sizeof type - 1;
+    length -= sizeof type; /* the closing brace too */
+  } else if (*text == '[' && (key->type == NTK_T_NUMBERS || key->flags & NTK_KEY_LIST)) {
+    text++;
+    length -= 2;
+  }
+  if (!is_plain(text, length)) return NULL;
+  double number;
+  bool boolean;
+  NTK_TRY(ntk_arena_text(c->schema->arena, text, length, &scalar));
+  NTK_TRY(ntk_value_scalar(c->schema->arena, ntk_scalar_kind(scalar, &number, &boolean), scalar, nowhere, &made));
+  *out = made;
+  return NULL;
+}
+
 ntk_error *ntk_check_default(ntk_checker *c, const ntk_key *key, const ntk_value **out) {
   *out = NULL;
   if (!key->fallback)
     return key->type == NTK_T_SECTION && !(key->flags & NTK_KEY_NULLABLE) ? ntk_check_entries(c, key->keys, NULL, NULL, NULL, out) : NULL;
-  const ntk_value *raw;
-  bool plain = !key->fallback[strspn(key->fallback, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-")];
-  if (plain) {
-    double number;
-    bool boolean;
-    ntk_value *scalar;
-    NTK_TRY(
-        ntk_value_scalar(c->schema->arena, ntk_scalar_kind(key->fallback, &number, &boolean), key->fallback, (ntk_where){"default", 0, 0}, &scalar));
-    raw = scalar;
-  } else {
+  const ntk_value *raw = NULL;
+  NTK_TRY(read_plain_default(c, key, &raw));
+  if (!raw) {
     NTK_TRY(ntk_value_parse(c->schema->arena, "default", key->fallback, strlen(key->fallback), &raw));
     unplace(raw);
   }

@@ -72,6 +72,7 @@ static void add_words(const char *words, ntk_text *out) {
   ntk_text list = NTK_TEXT;
   ntk_words_each(words, add_word, &list);
   if (list.bytes) ntk_text_add(out, list.bytes);
+  ntk_text_depend(out, &list);
   ntk_text_free(&list);
 }
 

@@ -231,6 +231,7 @@ static void add_key(writer *w, const char *name, const ntk_key *key) {
   ntk_text description = NTK_TEXT;
   ntk_text_addf(&description, "%s%s%s", key->help, key->unit ? ", in " : "", key->unit ? key->unit : "");
   ntk_json_string(&w->j, "description", description.bytes ? description.bytes : "");
+  ntk_text_depend(w->j.text, &description);
   ntk_text_free(&description);
   add_default(w, key);
   if (nullable || list) open_any(w);
@@ -263,6 +264,7 @@ static void add_paths(const ntk_key *keys, const char *prefix, ntk_text *out) {
     ntk_text_addf(out, "|%s%s", path.bytes ? path.bytes : "", open ? "(\\..+)?" : "");
     ntk_text_add(&path, "\\.");
     if (keys->type == NTK_T_SECTION && path.bytes) add_paths(keys->keys, path.bytes, out);
+    ntk_text_depend(out, &path);
     ntk_text_free(&path);
   }
 }
@@ -292,6 +294,7 @@ static void add_sweep(writer *w) {
   ntk_json_end_object(&w->j);
   close_any(w);
   ntk_json_end_object(&w->j);
+  ntk_text_depend(w->j.text, &pattern);
   ntk_text_free(&pattern);
 }
 

@@ -29,6 +29,7 @@ static void add_row(const ntk_catalog *catalog, const ntk_key *key, unsigned lev
     ntk_text_add(out, "]");
   }
   ntk_text_add(out, "\n");
+  ntk_text_depend(out, &name);
   ntk_text_free(&name);
 }
 

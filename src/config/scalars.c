@@ -36,8 +36,10 @@ ntk_error *ntk_check_number(ntk_checker *c, const ntk_key *key, const ntk_value 
       return NULL;
     }
   }
-  if (raw->kind == NTK_STRING && key->words && ntk_words_have(key->words, raw->text)) {
-    NTK_TRY(ntk_value_scalar(c->schema->arena, NTK_STRING, raw->text, raw->where, &copy));
+  bool is_infinite = (is_number && raw->number == INFINITY) || (raw->kind == NTK_STRING && !strcmp(raw->text, "inf"));
+  const char *word = is_infinite ? "infinite" : raw->text;
+  if ((raw->kind == NTK_STRING || is_infinite) && key->words && ntk_words_have(key->words, word)) {
+    NTK_TRY(ntk_value_scalar(c->schema->arena, NTK_STRING, word, raw->where, &copy));
     *out = copy;
     return NULL;
   }

@@ -12,19 +12,19 @@
 
 #define POINTS(help) \
   { "points", NTK_T_INTEGER, NTK_KEY_LIST, 2, 1e6, NULL, NULL, NULL, "[41]", NULL, help }
-#define ENDS(name, fallback, help) \
-  { name, NTK_T_NUMBERS, fallback ? 0 : NTK_KEY_REQUIRED, -FAR, FAR, NULL, NULL, NULL, fallback, NULL, help }
+#define ENDS(name, flags, fallback, help) \
+  { name, NTK_T_NUMBERS, flags, -FAR, FAR, NULL, NULL, NULL, fallback, NULL, help }
 
 static const ntk_key line_keys[] = {
-    ENDS("from", NULL, "one end: one number for all coordinates, or one each"),
-    ENDS("to", NULL, "the other end"),
+    ENDS("from", NTK_KEY_REQUIRED, NULL, "one end: one number for all coordinates, or one each"),
+    ENDS("to", NTK_KEY_REQUIRED, NULL, "the other end"),
     POINTS("how many, both ends included"),
     NTK_KEYS_END,
 };
 
 static const ntk_key grid_keys[] = {
-    ENDS("low", NULL, "least coordinates: one number, or one an axis"),
-    ENDS("high", NULL, "largest coordinates"),
+    ENDS("low", NTK_KEY_REQUIRED, NULL, "least coordinates: one number, or one an axis"),
+    ENDS("high", NTK_KEY_REQUIRED, NULL, "largest coordinates"),
     POINTS("how many along each axis: one number, or one an axis"),
     NTK_KEYS_END,
 };
@@ -33,8 +33,8 @@ static const ntk_key slice_keys[] = {
     {"through", NTK_T_STRING, NTK_KEY_LIST | NTK_KEY_REQUIRED, 0, 0, NULL, NULL, NULL, NULL, NULL,
      "2 (a line) or 3 (a plane) of: zero, real.N, fake.N (point N, from 0, before the first step); the first is where u = v = 0, u goes to the "
      "second"},
-    ENDS("low", "[-1.0]", "least u and v: one number, or one each"),
-    ENDS("high", "[1.0]", "largest u and v"),
+    ENDS("low", 0, "[-1.0]", "least u and v: one number, or one each"),
+    ENDS("high", 0, "[1.0]", "largest u and v"),
     POINTS("how many along each axis: one number, or one each"),
     NTK_KEYS_END,
 };
@@ -94,7 +94,7 @@ static ntk_error *place_line(draft *t) {
   ntk_lattice *out = t->out;
   double scale = 0;
   for (size_t k = 0; k < out->d; k++) {
-    double to;
+    double to = 0;
     NTK_TRY(number(t->entry, "from", k, out->d, &out->origin[k]));
     NTK_TRY(number(t->entry, "to", k, out->d, &to));
     out->direction[k] = to - out->origin[k];
@@ -237,7 +237,7 @@ static ntk_error *make_points(const draft *t) {
     size_t index[NTK_LATTICE_AXES] = {p / out->shape[1], p % out->shape[1]};
     for (size_t k = 0; k < out->d; k++) {
       double x = out->origin[k];
-      for (size_t a = 0; a < out->axes; a++) x += out->position[a][index[a]] * out->direction[a * out->d + k];
+      for (size_t a = 0; a < out->axes && a < NTK_LATTICE_AXES; a++) x += out->position[a][index[a]] * out->direction[a * out->d + k];
       out->x[p * out->d + k] = x;
     }
   }
@@ -253,8 +253,9 @@ ntk_error *ntk_lattice_create(const ntk_value *entry, const ntk_measure *fake, c
   out->n = out->shape[0] * out->shape[1];
   NTK_TRY(NTK_NEW(out->d, &out->origin));
   NTK_TRY(NTK_NEW(out->axes * out->d, &out->direction));
-  NTK_TRY(row->place(&t));
-  return make_points(&t);
+  ntk_error *err = row->place(&t);
+  if (!err) err = make_points(&t);
+  return err;
 }
 
 void ntk_lattice_free(ntk_lattice *lattice) {

@@ -7,6 +7,8 @@
 #ifndef NTK_FIELD_FIELD_H
 #define NTK_FIELD_FIELD_H
 
+#include <stdbool.h>
+
 #include "base/comm.h"
 #include "kernel/kernel.h"
 
@@ -15,12 +17,30 @@
 NTK_CHECKED ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t c,
                                      const double *w, double *value, double *gradient);
 
+/** n points, row-major n x d (the kernel's dimension); borrowed. */
+typedef struct {
+  size_t n;
+  const double *x;
+} ntk_point_array;
+
+/** The same from points that are too many to be prepared whole: each rank prepares its own queries, and centres piece by piece. Memory a rank is that
+ *  of the results and of one piece (of a million numbers); the points may sit in memory that ranks share. The order of the sums is another one than
+ *  ntk_field_sum's beyond 65536 centres (fewer in many dimensions). */
+NTK_CHECKED ntk_error *ntk_field_sum_points(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_point_array *x, const ntk_point_array *z,
+                                            size_t c, const double *w, double *value, double *gradient);
+
+/** out_i = sum_j (left_i . right_j) grad_x k(x_i, z_j) (n x d), a matrix of weights of low rank: left n x rank, right m x rank, a row a point. */
+NTK_CHECKED ntk_error *ntk_field_weighted_gradient(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z,
+                                                   size_t rank, const double *left, const double *right, double *out);
+
 /** A symmetric positive semi-definite operator y = D^1/2 K D^1/2 x on R^n, K = k(Z, Z), D = diag(mass) (all ones when mass is NULL).
  *  Tiles of K's upper triangle are dealt to the ranks, each evaluated once for both halves, and stored where `budget` bytes a rank allow it, else
  *  recomputed at every product; the bits are the same either way. |k_ij| <= (k_ii k_jj)^1/2 is relied upon within a factor 4. */
 typedef struct ntk_operator ntk_operator;
 NTK_CHECKED ntk_error *ntk_operator_create(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *z, const double *mass, size_t budget,
                                            ntk_operator **out);
+/** Whether it will be stored, for n points: sizes and declared memory decide, so that runs can be repeated. Not collective. */
+bool ntk_operator_stores(const ntk_comm *comm, size_t n, size_t budget);
 void ntk_operator_free(ntk_operator **op);
 size_t ntk_operator_size(const ntk_operator *op);
 NTK_CHECKED ntk_error *ntk_operator_apply(ntk_operator *op, const double *x, double *y);

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "field/lapack.h"
 
-enum { DENSE_LIMIT = 4096, SMALL = 64, FIRST_TEST = 6, TEST_LAG = 4 };
+enum { DENSE_LIMIT = 4096, SMALL = 64, FIRST_TEST = 6, TEST_LAG = 1 };
 
 /* A Lanczos factorisation A V = V T + beta v e^T with fully reorthogonalised V. */
 typedef struct {
@@ -18,8 +18,11 @@ typedef struct {
   double *v;            /* basis vectors, one after another: (capacity + 1) x n */
   double *alpha, *beta; /* T: diagonal; beta[j] couples j and j+1 */
   double *overlap;
-  double *y, *last_y; /* coefficients of f(A) b / |b| now and at the test before */
-  size_t last_steps;
+  size_t count; /* functions */
+  const ntk_krylov_job *jobs;
+  double *y, *last_y;  /* count x (limit + 1): coefficients of f(A) b / |b| now and at the test before */
+  double *last_change; /* count */
+  size_t last_steps, limit;
   double *eigenvectors, *diagonal, *coupling, *work; /* of T */
 } lanczos;
 
@@ -34,16 +37,20 @@ static ntk_error *grow(lanczos *l, size_t capacity) {
 }
 
 static ntk_error *begin(lanczos *l, const double *b, size_t limit) {
+  l->limit = limit;
   NTK_TRY(grow(l, limit < 32 ? limit : 32));
-  double **vectors[] = {&l->alpha, &l->beta, &l->overlap, &l->y, &l->last_y, &l->diagonal, &l->coupling};
+  double **vectors[] = {&l->alpha, &l->beta, &l->overlap, &l->diagonal, &l->coupling};
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) NTK_TRY(ntk_alloc(limit + 1, sizeof(double), vectors[i]));
+  NTK_TRY(ntk_alloc(l->count * (limit + 1), sizeof(double), &l->y));
+  NTK_TRY(ntk_alloc(l->count * (limit + 1), sizeof(double), &l->last_y));
+  NTK_TRY(ntk_alloc(l->count, sizeof(double), &l->last_change));
   NTK_TRY(ntk_alloc(2 * limit + 2, sizeof(double), &l->work));
   for (size_t i = 0; i < l->n; i++) l->v[i] = b[i] / l->norm;
   return NULL;
 }
 
 static void finish(lanczos *l) {
-  double *vectors[] = {l->v, l->alpha, l->beta, l->overlap, l->y, l->last_y, l->diagonal, l->coupling, l->work, l->eigenvectors};
+  double *vectors[] = {l->v, l->alpha, l->beta, l->overlap, l->y, l->last_y, l->last_change, l->diagonal, l->coupling, l->work, l->eigenvectors};
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) free(vectors[i]);
 }
 
@@ -70,8 +77,8 @@ static ntk_error *step(lanczos *l, size_t limit) {
   return NULL;
 }
 
-/* y = f(T) e1. */
-static ntk_error *coefficients(lanczos *l, ntk_scalar_function f, const void *context) {
+/* y = f(T) e1 for every function. */
+static ntk_error *coefficients(lanczos *l) {
   int m = (int)l->steps, info = 0;
   free(l->eigenvectors);
   NTK_TRY(ntk_alloc(l->steps * l->steps, sizeof(double), &l->eigenvectors));
@@ -79,75 +86,103 @@ static ntk_error *coefficients(lanczos *l, ntk_scalar_function f, const void *co
   memcpy(l->coupling, l->beta, l->steps * sizeof *l->coupling);
   dstev_("V", &m, l->diagonal, l->coupling, l->eigenvectors, &m, l->work, &info, 1);
   if (info) return ntk_fail(NTK_E_NUMERIC, "tridiagonal eigenproblem failed (dstev info %d)", info);
-  memset(l->y, 0, l->steps * sizeof *l->y);
-  for (size_t k = 0; k < l->steps; k++) {
-    const double *q = l->eigenvectors + k * l->steps;
-    double s = l->diagonal[k] > 0 ? l->diagonal[k] : 0, weight = f(s, context) * q[0];
-    for (size_t i = 0; i < l->steps; i++) l->y[i] += weight * q[i];
+  for (size_t c = 0; c < l->count; c++) {
+    double *y = l->y + c * (l->limit + 1);
+    memset(y, 0, l->steps * sizeof *y);
+    for (size_t k = 0; k < l->steps; k++) {
+      const double *q = l->eigenvectors + k * l->steps;
+      double s = l->diagonal[k] > 0 ? l->diagonal[k] : 0, weight = l->jobs[c].f(s, l->jobs[c].context) * q[0];
+      for (size_t i = 0; i < l->steps; i++) y[i] += weight * q[i];
+    }
   }
   return NULL;
 }
 
-/* Estimated relative error: the larger of the change since the last test and of the residual of w' = b - A w, beta |y_m|, times f's largest value
- * (the time for which such a residual acts). The change alone stagnates when a tiny component of b carries the result. */
-static double estimate(lanczos *l, ntk_scalar_function f, const void *context) {
+/* Estimated relative error of one function: the larger of the residual of w' = b - A w, beta |y_m|, times f's largest value (the time for which such a
+ * residual acts) and of the change since the last test, times how much that fell since the test before. The change alone stagnates when a tiny
+ * component of b carries the result. */
+static double estimate(lanczos *l, size_t c) {
+  const double *y = l->y + c * (l->limit + 1), *last = l->last_y + c * (l->limit + 1);
   double norm = 0, change = 0;
   for (size_t i = 0; i < l->steps; i++) {
-    double before = i < l->last_steps ? l->last_y[i] : 0;
-    norm += l->y[i] * l->y[i];
-    change += (l->y[i] - before) * (l->y[i] - before);
+    double before = i < l->last_steps ? last[i] : 0;
+    norm += y[i] * y[i];
+    change += (y[i] - before) * (y[i] - before);
   }
   norm = sqrt(norm);
-  double residual = fabs(f(0, context)) * l->beta[l->steps - 1] * fabs(l->y[l->steps - 1]);
-  memcpy(l->last_y, l->y, l->steps * sizeof *l->y);
+  change = sqrt(change);
+  double residual = fabs(l->jobs[c].f(0, l->jobs[c].context)) * l->beta[l->steps - 1] * fabs(y[l->steps - 1]);
+  double rest = l->last_change[c] > change ? change * (change / l->last_change[c]) : change;
+  l->last_change[c] = change;
+  return norm > 0 ? fmax(rest, residual) / norm : 0;
+}
+
+/* The largest of all; they are the ones to compare with from now on. */
+static double estimate_all(lanczos *l) {
+  double largest = 0;
+  for (size_t c = 0; c < l->count; c++) largest = fmax(largest, estimate(l, c));
+  memcpy(l->last_y, l->y, l->count * (l->limit + 1) * sizeof *l->y);
   l->last_steps = l->steps;
-  return norm > 0 ? fmax(sqrt(change), residual) / norm : 0;
+  return largest;
 }
 
 /* Runs until the estimate is below the tolerance (*done) or `limit` products were used. All ranks hold the same numbers; rank 0's verdict counts. */
-static ntk_error *iterate(lanczos *l, ntk_scalar_function f, const void *context, double tolerance, size_t limit, ntk_krylov_report *report,
-                          int *done) {
+static ntk_error *iterate(lanczos *l, double tolerance, ntk_krylov_report *report, int *done) {
   const ntk_comm *comm = ntk_operator_comm(l->op);
   size_t next_test = FIRST_TEST;
   *done = 0;
-  while (!*done && l->steps < limit) {
-    NTK_TRY(step(l, limit));
+  while (!*done && l->steps < l->limit) {
+    NTK_TRY(step(l, l->limit));
     double scale = fabs(l->alpha[0]) + l->beta[0];
     int invariant = l->beta[l->steps - 1] <= 1e-15 * scale; /* the Krylov space is complete: the result is exact */
-    if (!invariant && l->steps < next_test && l->steps < limit) continue;
-    NTK_TRY_ALL(comm, coefficients(l, f, context));
-    report->residual = estimate(l, f, context);
+    if (!invariant && l->steps < next_test && l->steps < l->limit) continue;
+    NTK_TRY_ALL(comm, coefficients(l));
+    report->residual = estimate_all(l);
     *done = invariant || report->residual <= tolerance;
-    next_test = l->steps + TEST_LAG + l->steps / 16;
+    next_test = l->steps + TEST_LAG + l->steps / 12;
     NTK_TRY(ntk_comm_bcast(comm, done, sizeof *done, 0));
   }
   report->iterations = l->steps;
   return NULL;
 }
 
-ntk_error *ntk_krylov_function(ntk_operator *op, const double *b, ntk_scalar_function f, const void *context, double tolerance, double *result,
-                               ntk_krylov_report *report) {
+static ntk_error *form_results(lanczos *l) {
+  for (size_t c = 0; c < l->count; c++) {
+    const double *y = l->y + c * (l->limit + 1);
+    cblas_dgemv(CblasRowMajor, CblasTrans, (int)l->steps, (int)l->n, l->norm, l->v, (int)l->n, y, 1, 0, l->jobs[c].result, 1);
+    NTK_TRY(ntk_comm_bcast(ntk_operator_comm(l->op), l->jobs[c].result, l->n * sizeof *y, 0));
+  }
+  return NULL;
+}
+
+ntk_error *ntk_krylov_functions(ntk_operator *op, const double *b, size_t count, const ntk_krylov_job *jobs, double tolerance,
+                                ntk_krylov_report *report) {
   const ntk_comm *comm = ntk_operator_comm(op);
-  lanczos l = {.op = op, .n = ntk_operator_size(op)};
+  lanczos l = {.op = op, .n = ntk_operator_size(op), .count = count, .jobs = jobs};
   *report = (ntk_krylov_report){0};
   l.norm = sqrt(ntk_dot(l.n, b, b));
-  memset(result, 0, l.n * sizeof *result);
-  if (l.norm == 0) return NULL;
+  for (size_t c = 0; c < count; c++) memset(jobs[c].result, 0, l.n * sizeof *jobs[c].result);
+  if (l.norm == 0 || !count) return NULL;
   size_t limit = l.n <= SMALL ? 0 : l.n <= DENSE_LIMIT ? l.n / 3 : l.n < 2000 ? l.n : 2000;
   int done = 0;
   ntk_error *err = limit ? begin(&l, b, limit) : NULL;
   err = ntk_agree(comm, err);
-  if (!err && limit) err = iterate(&l, f, context, tolerance, limit, report, &done);
+  if (!err && limit) err = iterate(&l, tolerance, report, &done);
   if (!err && done) {
-    cblas_dgemv(CblasRowMajor, CblasTrans, (int)l.steps, (int)l.n, l.norm, l.v, (int)l.n, l.y, 1, 0, result, 1);
-    err = ntk_comm_bcast(comm, result, l.n * sizeof *result, 0);
+    err = form_results(&l);
   } else if (!err && l.n <= DENSE_LIMIT) {
     report->dense = 1;
-    err = ntk_dense_function(op, b, f, context, result);
+    err = ntk_dense_functions(op, b, count, jobs, 0, NULL);
   } else if (!err) {
     err = ntk_fail(NTK_E_NUMERIC, "the matrix function did not converge in %zu products (estimated relative error %.1e, wanted %.1e)", l.steps,
                    report->residual, tolerance);
   }
   finish(&l);
   return err;
+}
+
+ntk_error *ntk_krylov_function(ntk_operator *op, const double *b, ntk_scalar_function f, const void *context, double tolerance, double *result,
+                               ntk_krylov_report *report) {
+  ntk_krylov_job job = {f, context, result};
+  return ntk_krylov_functions(op, b, 1, &job, tolerance, report);
 }

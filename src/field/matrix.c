@@ -1,6 +1,7 @@
 #include "field/matrix.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ typedef struct {
   ntk_workspace *workspace;
   size_t n, m, width; /* width: numbers of an entry, 1 or d */
   bool is_symmetric;
-  double *strip; /* ROWS x m x width */
+  double *strip;     /* ROWS x m x width */
+  bool is_suspected; /* an own entry is not finite */
 } matrix;
 
 typedef void (*tile_function)(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld);
@@ -27,19 +29,30 @@ static size_t strip_rows(const matrix *a, size_t row) { return ntk_min_size(ROWS
 
 static size_t first_column(const matrix *a, size_t row) { return a->is_symmetric ? row / NTK_TILE_COLUMNS * NTK_TILE_COLUMNS : 0; }
 
-static void compute(const matrix *a, tile_function tile_of, size_t row, double *out) {
+/* Whether numbers that were just computed, so that they are in the cache, are finite. */
+static bool are_finite(size_t rows, size_t count, const double *numbers, size_t ld) {
+  double sum = 0;
+  for (size_t i = 0; i < rows; i++)
+#pragma omp simd reduction(+ : sum)
+    for (size_t j = 0; j < count; j++) sum += 0 * numbers[i * ld + j];
+  return sum == 0;
+}
+
+static void compute(matrix *a, tile_function tile_of, size_t row, double *out) {
   for (size_t j = first_column(a, row); j < a->m; j += NTK_TILE_COLUMNS) {
     ntk_tile tile = {a->x, a->z, row, strip_rows(a, row), j, ntk_min_size(NTK_TILE_COLUMNS, a->m - j)};
     tile_of(a->kernel, a->workspace, tile, out + j * a->width, a->m);
+    if (!are_finite(tile.rows, tile.columns * a->width, out + j * a->width, a->m * a->width)) a->is_suspected = true;
   }
 }
 
-/* Copies what is above the diagonal below it. */
+/* Copies what is above the diagonal below it, LINE rows at a time: each line of the cache is read once. */
 static void mirror(size_t n, double *values) {
-  for (size_t row = 0; row < n; row += ROWS)
-    for (size_t column = 0; column <= row; column += ROWS)
-      for (size_t i = row; i < ntk_min_size(row + ROWS, n); i++)
-        for (size_t j = column; j < ntk_min_size(column + ROWS, i); j++) values[i * n + j] = values[j * n + i];
+  enum { LINE = 8 };
+  for (size_t column = 0; column < n; column += ROWS)
+    for (size_t row = column; row < n; row += LINE)
+      for (size_t j = column; j < ntk_min_size(column + ROWS, row + LINE); j++)
+        for (size_t i = row > j ? row : j + 1; i < ntk_min_size(row + LINE, n); i++) values[i * n + j] = values[j * n + i];
 }
 
 /* One strip over from its rank to rank 0, in pieces within MPI's counts. */
@@ -54,7 +67,7 @@ static ntk_error *move(const matrix *a, size_t row, int owner, double *values) {
 }
 
 /* Rank 0 computes its strip before it receives the others of the same round, which are computed meanwhile. */
-static ntk_error *strips(const matrix *a, tile_function tile_of, double *out) {
+static ntk_error *strips(matrix *a, tile_function tile_of, double *out) {
   size_t ranks = (size_t)a->comm->size, rank = (size_t)a->comm->rank, strip = ROWS * a->m * a->width;
   for (size_t round = 0; round * ROWS < a->n; round += ranks) {
     size_t row = (round + rank) * ROWS;
@@ -66,9 +79,12 @@ static ntk_error *strips(const matrix *a, tile_function tile_of, double *out) {
   return NULL;
 }
 
-static ntk_error *check(size_t n, size_t m, size_t width, const double *numbers, const char *what) {
-  for (size_t i = 0; i < n * m * width; i++)
-    if (!isfinite(numbers[i])) return ntk_fail(NTK_E_NONFINITE, "%s(x_%zu, z_%zu) is not finite", what, i / width / m, i / width % m);
+/* Rank 0 names the first entry that is not finite if any rank has seen one. */
+static ntk_error *check(const matrix *a, const double *numbers, const char *what) {
+  double suspected = a->is_suspected;
+  NTK_TRY(ntk_comm_max(a->comm, &suspected));
+  for (size_t i = 0; suspected > 0 && numbers && i < a->n * a->m * a->width; i++)
+    if (!isfinite(numbers[i])) return ntk_fail(NTK_E_NONFINITE, "%s(x_%zu, z_%zu) is not finite", what, i / a->width / a->m, i / a->width % a->m);
   return NULL;
 }
 
@@ -82,13 +98,12 @@ ntk_error *ntk_field_matrix(const ntk_comm *comm, const ntk_kernel *kernel, cons
   NTK_TRY_OUT(ntk_agree(comm, err));
   NTK_TRY_OUT(strips(&a, ntk_tile_values, values));
   if (a.is_symmetric && values) mirror(a.n, values);
-  if (values) err = check(a.n, a.m, 1, values, "k");
-  if (with_gradients && !err) {
+  NTK_TRY_OUT(ntk_agree(comm, check(&a, values, "k")));
+  if (with_gradients) {
     a.width = d, a.is_symmetric = false;
-    err = strips(&a, ntk_tile_gradients, gradients);
+    NTK_TRY_OUT(strips(&a, ntk_tile_gradients, gradients));
+    err = ntk_agree(comm, check(&a, gradients, "gradient of k"));
   }
-  if (!err && gradients) err = check(a.n, a.m, d, gradients, "gradient of k");
-  err = ntk_agree(comm, err);
 out:
   ntk_workspace_free(&a.workspace);
   free(a.strip);

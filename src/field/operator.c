@@ -71,6 +71,11 @@ static void deal(ntk_operator *op) {
   op->column = op->row + (op->begin - first_of_row(op->tiles, op->row));
 }
 
+/* Tiles of the fullest rank against what it may keep: all ranks decide alike. */
+static bool fits(size_t tiles, size_t side, size_t ranks, size_t budget) {
+  return (first_of_row(tiles, tiles) + ranks - 1) / ranks <= budget / (side * side * sizeof(double));
+}
+
 static ntk_error *allocate(ntk_operator *op, size_t budget) {
   deal(op);
   size_t padded = op->tiles * op->side, area = op->side * op->side, ranks = (size_t)op->comm->size;
@@ -81,8 +86,7 @@ static ntk_error *allocate(ntk_operator *op, size_t budget) {
   NTK_TRY(NTK_NEW(op->side, &op->ahead));
   NTK_TRY(NTK_NEW(op->side, &op->across));
   NTK_TRY(ntk_workspace_create(op->kernel, &op->workspace));
-  size_t largest = (first_of_row(op->tiles, op->tiles) + ranks - 1) / ranks; /* tiles of the fullest rank: all ranks decide alike */
-  if (largest <= budget / (area * sizeof(double))) return ntk_alloc(op->end - op->begin, area * sizeof(double), &op->stored);
+  if (fits(op->tiles, op->side, ranks, budget)) return ntk_alloc(op->end - op->begin, area * sizeof(double), &op->stored);
   return NTK_NEW(area, &op->block);
 }
 
@@ -150,6 +154,11 @@ ntk_error *ntk_operator_create(const ntk_comm *comm, const ntk_kernel *kernel, c
   for (place p = {0}; op->stored && next(op, &p);) fill(op, p, op->stored + (p.index - 1) * op->side * op->side);
   *out = op;
   return NULL;
+}
+
+bool ntk_operator_stores(const ntk_comm *comm, size_t n, size_t budget) {
+  size_t side = side_for(n);
+  return fits((n + side - 1) / side, side, (size_t)comm->size, budget);
 }
 
 void ntk_operator_free(ntk_operator **op) {

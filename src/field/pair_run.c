@@ -70,7 +70,7 @@ static ntk_error *steps(ntk_pairs *p, const ntk_pair_watch *watch, int *said) {
   for (size_t step = 0; step * each < most && !err && !(*said & (STOP | FAILED)); step++) {
     if (!failure) failure = work(p, each);
     err = agree_later(p->comm, &c, look(p, watch, failure != NULL), said);
-    if (!err && (*said & SAVE) && !(*said & (STOP | FAILED)) && watch->save) err = watch->save(watch->context, p);
+    if (!err && (*said & SAVE) && !(*said & (STOP | FAILED)) && watch->save) err = watch->save(watch->context, p, false);
   }
   if (!err) err = ntk_mpi(MPI_Wait(&c.request, MPI_STATUS_IGNORE), "MPI_Wait");
   if (err) {
@@ -100,7 +100,7 @@ ntk_error *ntk_pairs_run(ntk_pairs *p, const ntk_pair_watch *watch) {
   p->end = share(p, p->comm->rank + 1);
   NTK_TRY(steps(p, watch, &said));
   if (said & STOP) {
-    if (watch->save) NTK_TRY(watch->save(watch->context, p));
+    if (watch->save) NTK_TRY(watch->save(watch->context, p, true));
     return ntk_fail(NTK_E_STOPPED, "stopped");
   }
   NTK_TRY(combine(p->comm, NULL, p->sums, p->sum_count, true));

@@ -44,10 +44,10 @@ void ntk_pairs_free(ntk_pairs **pairs);
 /** Who looks after a long evaluation; every member may be NULL. */
 typedef struct {
   void *context;
-  bool (*stop)(void *context);                                 /* asked on every rank, a few times a second */
-  void (*progress)(void *context, double done, double before); /* on rank 0: shares of the whole done, and done by earlier evaluations */
-  bool (*due)(void *context);                                  /* asked on rank 0: is it time to save? */
-  ntk_error *(*save)(void *context, ntk_pairs *pairs);         /* collective; also called before NTK_E_STOPPED is returned */
+  bool (*stop)(void *context);                                    /* asked on every rank, a few times a second */
+  void (*progress)(void *context, double done, double before);    /* on rank 0: shares of the whole done, and done by earlier evaluations */
+  bool (*due)(void *context);                                     /* asked on rank 0: is it time to save? */
+  ntk_error *(*save)(void *context, ntk_pairs *pairs, bool last); /* collective; last: before NTK_E_STOPPED is returned */
 } ntk_pair_watch;
 
 /** Evaluates what is left. NTK_E_STOPPED when `stop` said so on any rank, NTK_E_NONFINITE when a sum is not finite. Collective; watch may be NULL. */

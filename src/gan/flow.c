@@ -17,11 +17,19 @@ static ntk_error *choose(const ntk_value *settings, ntk_flow *flow) {
   if (!flow->integrator || !flow->optimizer || !flow->annealing)
     return ntk_fail(NTK_E_CONFIG, "train: no such integrator, optimizer or annealing (%s, %s, %s)", ntk_choice_name(integrator),
                     ntk_choice_name(optimizer), ntk_choice_name(annealing));
+  const char *gradient = ntk_get_text(settings, "train.gradient");
+  flow->is_total = strcmp(gradient, "alternating");
+  flow->total = !strcmp(gradient, "total") ? NTK_TOTAL_LOSS : NTK_TOTAL_OBJECTIVE;
+  if (flow->is_total) NTK_TRY(ntk_total_check(ntk_value_get(settings, "discriminator")));
   flow->integrator_keys = ntk_choice_parameters(integrator);
   flow->optimizer_keys = ntk_choice_parameters(optimizer);
   flow->annealing_keys = ntk_choice_parameters(annealing);
   if (flow->integrator->is_continuous && (flow->optimizer->is_coordinatewise || flow->optimizer->arrays(flow->optimizer_keys)))
     return ntk_fail(NTK_E_CONFIG, "train.optimizer: momentum and adam are made of euler's steps, integrator %s follows the flow itself",
+                    flow->integrator->choice.name);
+  const ntk_value *d = ntk_value_get(settings, "discriminator");
+  if (flow->integrator->is_continuous && (ntk_get_bool(d, "carry_over") || ntk_has(d, "batch")))
+    return ntk_fail(NTK_E_CONFIG, "train.integrator: carry_over and batch are made of euler's steps, integrator %s trains at each of its stages anew",
                     flow->integrator->choice.name);
   if (flow->optimizer->is_coordinatewise && strcmp(ntk_choice_name(ntk_value_get(settings, "generator")), "particles"))
     return ntk_fail(NTK_E_CONFIG, "train.optimizer: %s acts on the coordinates of free points, it needs generator particles",
@@ -71,6 +79,11 @@ void ntk_flow_free(ntk_flow **flow) {
   *flow = NULL;
 }
 
+ntk_error *ntk_flow_gradient(ntk_flow *flow, ntk_discriminator *d, const ntk_measure *fake, double *c, double *gradient) {
+  NTK_TRY(ntk_discriminator_objective(d, flow->n, fake->x, c, flow->is_total ? NULL : gradient));
+  return flow->is_total && gradient ? ntk_discriminator_total_gradient(d, flow->total, gradient) : NULL;
+}
+
 ntk_error *ntk_flow_motion(ntk_flow_job *job, const double *gradient, double *out) {
   ntk_flow *flow = job->flow;
   for (size_t i = 0; i < flow->n; i++)
@@ -81,7 +94,7 @@ ntk_error *ntk_flow_motion(ntk_flow_job *job, const double *gradient, double *ou
 ntk_error *ntk_flow_motion_here(ntk_flow_job *job, double *out) {
   ntk_flow *flow = job->flow;
   NTK_TRY(ntk_discriminator_train(job->discriminator, job->fake, job->real));
-  NTK_TRY(ntk_discriminator_objective(job->discriminator, flow->n, job->fake->x, flow->objective, flow->force));
+  NTK_TRY(ntk_flow_gradient(flow, job->discriminator, job->fake, flow->objective, flow->force));
   return ntk_flow_motion(job, flow->force, out);
 }
 

@@ -15,7 +15,11 @@ typedef struct ntk_flow ntk_flow;
 NTK_CHECKED ntk_error *ntk_flow_create(const ntk_comm *comm, const ntk_value *settings, ntk_rng rng, size_t n, size_t d, ntk_flow **out);
 void ntk_flow_free(ntk_flow **flow);
 
-/** Generator step number `iteration` (from 0). `gradient` is grad(c o f) at the fake points (n x d), evaluated with `d` trained on them; integrators
+/** c (n, mean's terms) and what drives the fake points (n x d): grad(c o f) with f held fixed, or the gradient through the training of f, over the mass, as
+ *  `train.gradient` says. `d` is trained on them. Collective; replicated. */
+NTK_CHECKED ntk_error *ntk_flow_gradient(ntk_flow *flow, ntk_discriminator *d, const ntk_measure *fake, double *c, double *gradient);
+
+/** Generator step number `iteration` (from 0). `gradient` is ntk_flow_gradient's at the fake points (n x d), with `d` trained on them; integrators
  *  with stages train and evaluate `d` again, elsewhere. Moves fake->x. Collective; replicated; same bits on any number of ranks.
  *  Euler: x_i -= step sum_j k_g(z_i, z_j) mass_j gradient_j, k_g the identity matrix for particles. NTK_E_NUMERIC, NTK_E_NONFINITE. */
 NTK_CHECKED ntk_error *ntk_flow_step(ntk_flow *flow, long long iteration, ntk_discriminator *d, const ntk_measure *real, const double *gradient,

@@ -100,7 +100,7 @@ static ntk_error *direct(hinge *s) {
   double ridge = s->training->ridge;
   for (size_t j = 0; j < s->n; j++) s->g[j] = s->at[j] == INSIDE ? side(s, j) * s->training->mass[j] : 0;
   NTK_TRY(ntk_lead_multiply(s->lead, s->g, s->speed));
-  for (size_t j = 0; j < s->n; j++) s->speed[j] -= ridge * s->f[j];
+  for (size_t j = 0; j < s->n; j++) s->speed[j] -= ridge * (s->f[j] - (s->training->fixed ? s->training->fixed[j] : 0));
   if (!s->margins) return NULL;
   NTK_TRY(share_parts(s));
   for (size_t k = 0; k < s->margins; k++) {
@@ -148,6 +148,13 @@ static ntk_error *piece(hinge *s, double *time) {
   return NULL;
 }
 
+static ntk_error *place_at_start(hinge *s, size_t j) {
+  s->f[j] = ntk_training_start(s->training, 1, j);
+  double gap = 1 - side(s, j) * s->f[j];
+  s->at[j] = gap < 0 ? OUTSIDE : INSIDE;
+  return gap == 0 ? enter(s, j) : NULL;
+}
+
 static ntk_error *follow(ntk_lead *lead, void *context) {
   hinge *s = context;
   double time = 0;
@@ -158,6 +165,7 @@ static ntk_error *follow(ntk_lead *lead, void *context) {
     NTK_TRY(ntk_lead_multiply(lead, s->g, s->speed));
     for (size_t j = 0; j < s->n; j++) s->scale = fmax(s->scale, fabs(s->speed[j]));
   }
+  for (size_t j = 0; j < s->n; j++) NTK_TRY(place_at_start(s, j));
   while (time < s->training->time) {
     if (events++ == most) return ntk_fail(NTK_E_NUMERIC, "more than %zu events up to time %.6g of %.6g", most, time, s->training->time);
     NTK_TRY(ntk_error_prefix(piece(s, &time), "at time %.6g of %.6g", time, s->training->time));

@@ -4,6 +4,7 @@
 
 #include "gan/flow.h"
 #include "gan/generator.h"
+#include "gan/total.h"
 
 enum { NTK_FLOW_STAGES = 4 };
 
@@ -16,6 +17,8 @@ struct ntk_flow {
   const ntk_integrator *integrator;
   const ntk_optimizer *optimizer;
   const ntk_annealing *annealing;
+  bool is_total; /* the gradient goes through the discriminator's training */
+  ntk_total_kind total;
   const ntk_value *integrator_keys, *optimizer_keys, *annealing_keys; /* checked parameters, borrowed from the run's settings */
   size_t n, d;
   double step;

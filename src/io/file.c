@@ -52,6 +52,14 @@ static ntk_error *publish(int fd, const char *part, const char *path, const char
   return sync_folder_of(path);
 }
 
+ntk_error *ntk_file_publish(const char *part, const char *path) {
+  int fd = open(part, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ntk_fail_errno(errno, "cannot open %s", part);
+  ntk_error *err = publish(fd, part, path, NULL);
+  close(fd);
+  return err;
+}
+
 ntk_error *ntk_file_write_pieces(const char *path, const char *previous, const ntk_piece pieces[2]) {
   ntk_error *err = NULL;
   char *part = NULL;

@@ -23,6 +23,8 @@ NTK_CHECKED ntk_error *ntk_file_write_pieces(const char *path, const char *previ
 /** Whole file into memory, NUL-terminated (free()). "-" is standard input. NTK_E_INPUT with the reason; refuses folders and files above
  *  `limit` bytes. */
 NTK_CHECKED ntk_error *ntk_file_read(const char *path, size_t limit, char **bytes, size_t *length);
+/** fsync(part), rename(part, path), fsync(folder of path). */
+NTK_CHECKED ntk_error *ntk_file_publish(const char *part, const char *path);
 /** mkdir -p. */
 NTK_CHECKED ntk_error *ntk_folder_make(const char *path);
 bool ntk_file_exists(const char *path);

@@ -77,8 +77,9 @@ static hid_t read_properties(void) {
 }
 
 /* A new file is built in memory: HDF5 cannot close a file whose disk is full (its exit handler loops and crashes), so it never meets the disk. */
-static hid_t write_properties(void) {
+static hid_t write_properties(bool large) {
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  if (large) return access;
   if (access < 0 || H5Pset_fapl_core(access, IMAGE_STEP, false) >= 0) return access;
   H5Pclose(access);
   return -1;
@@ -102,11 +103,12 @@ static ntk_error *file_new(const char *path, bool writing, ntk_h5 **out) {
   return err;
 }
 
-ntk_error *ntk_h5_create(const char *path, ntk_h5 **out) {
+static ntk_error *create(const char *path, bool large, ntk_h5 **out) {
   NTK_TRY(file_new(path, true, out));
+  (*out)->large = large;
   ntk_h5_quiet before = ntk_h5_quiet_begin();
   ntk_error *err = NULL;
-  hid_t access = write_properties(), creation = H5Pcreate(H5P_FILE_CREATE);
+  hid_t access = write_properties(large), creation = H5Pcreate(H5P_FILE_CREATE);
   int fd = open((*out)->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); /* a folder that cannot be written shows before the work */
   if (fd < 0)
     err = ntk_fail_errno(errno, "cannot create %s", (*out)->part);
@@ -121,6 +123,17 @@ ntk_error *ntk_h5_create(const char *path, ntk_h5 **out) {
   if (err) ntk_h5_close(out);
   ntk_h5_quiet_end(before);
   return err;
+}
+
+ntk_error *ntk_h5_create(const char *path, ntk_h5 **out) { return create(path, false, out); }
+ntk_error *ntk_h5_create_large(const char *path, ntk_h5 **out) { return create(path, true, out); }
+
+static ntk_error *commit_large(ntk_h5 *f) {
+  ntk_h5_quiet before = ntk_h5_quiet_begin();
+  ntk_error *err = H5Fclose(f->id) < 0 ? ntk_h5_fail(f, NTK_E_IO, "cannot complete") : NULL;
+  f->id = -1;
+  ntk_h5_quiet_end(before);
+  return err ? err : ntk_file_publish(f->part, f->path);
 }
 
 /* With `note`: sealed. */
@@ -145,7 +158,7 @@ static ntk_error *commit(ntk_h5 *f, const char *previous, const char *note) {
 }
 
 ntk_error *ntk_h5_commit(ntk_h5 **file) {
-  ntk_error *err = commit(*file, NULL, NULL);
+  ntk_error *err = (*file)->large ? commit_large(*file) : commit(*file, NULL, NULL);
   ntk_h5_close(file);
   return err;
 }

@@ -14,6 +14,8 @@ typedef struct ntk_h5 ntk_h5;
  *  folder can be written. Object time stamps off: the same calls with equal content give equal bytes. The attribute format_version = 1 is
  *  written at once. NTK_E_IO with the system's reason. */
 NTK_CHECKED ntk_error *ntk_h5_create(const char *path, ntk_h5 **out);
+/** The same for a file that may be larger than memory: HDF5 writes it to `path`.part as it grows, so there must be room on the disk. */
+NTK_CHECKED ntk_error *ntk_h5_create_large(const char *path, ntk_h5 **out);
 /** Completes: writes `path`.part, fsync, rename to `path`, fsync of the folder, close. On error (NTK_E_IO: a full disk, say) `path` is as it was and
  *  no .part is left. Frees *file, also on error. */
 NTK_CHECKED ntk_error *ntk_h5_commit(ntk_h5 **file);
@@ -54,11 +56,16 @@ NTK_CHECKED ntk_error *ntk_h5_attribute_integer(ntk_h5 *file, const char *path, 
 NTK_CHECKED ntk_error *ntk_h5_read_shape(ntk_h5 *file, const char *path, int *rank, size_t shape[4]);
 /** Reads: memory is allocated for the caller (free()). shape gets `rank` entries; the dataset must have that rank. */
 NTK_CHECKED ntk_error *ntk_h5_read_doubles(ntk_h5 *file, const char *path, int rank, size_t *shape, double **values);
+/** Into memory that is there; the dataset must have `count` numbers, on whatever axes. */
+NTK_CHECKED ntk_error *ntk_h5_read_into(ntk_h5 *file, const char *path, size_t count, double *values);
 NTK_CHECKED ntk_error *ntk_h5_read_integers(ntk_h5 *file, const char *path, int rank, size_t *shape, long long **values);
 NTK_CHECKED ntk_error *ntk_h5_read_attribute_text(ntk_h5 *file, const char *path, const char *name, char **value);
 NTK_CHECKED ntk_error *ntk_h5_read_attribute_integer(ntk_h5 *file, const char *path, const char *name, long long *value);
 bool ntk_h5_has(ntk_h5 *file, const char *path);
 /** External link at `path` to "/" of another file (relative names are resolved by HDF5 from this file's folder). */
 NTK_CHECKED ntk_error *ntk_h5_link(ntk_h5 *file, const char *path, const char *target_file);
+
+/** Copies all that `from` holds, attributes and axes too, into the new group `path` of a file being created. */
+NTK_CHECKED ntk_error *ntk_h5_copy(ntk_h5 *into, const char *path, ntk_h5 *from);
 
 #endif

@@ -9,6 +9,7 @@
 struct ntk_h5 {
   hid_t id;
   char *path, *part; /* part: the file being created; NULL when reading */
+  bool large;        /* HDF5 writes it itself */
 };
 
 /** HDF5's own error printing is off between the two calls, and what it was before afterwards. */

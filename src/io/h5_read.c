@@ -87,6 +87,21 @@ ntk_error *ntk_h5_read_doubles(ntk_h5 *file, const char *path, int rank, size_t 
   return read_dataset(file, path, rank, H5T_NATIVE_DOUBLE, false, shape, values);
 }
 
+ntk_error *ntk_h5_read_into(ntk_h5 *file, const char *path, size_t count, double *values) {
+  ntk_h5_quiet before = ntk_h5_quiet_begin();
+  hid_t dataset = -1;
+  size_t found = 0, shape[H5S_MAX_RANK] = {0};
+  int rank = 0;
+  ntk_error *err = open_dataset(file, path, false, &dataset);
+  if (!err) err = get_shape(file, path, dataset, &rank, shape, &found);
+  if (!err && found != count) err = ntk_fail(NTK_E_INPUT, "%s:%s: has %zu numbers, expected %zu", file->path, path, found, count);
+  if (!err && H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
+    err = ntk_h5_fail(file, NTK_E_INPUT, "cannot read %s", path);
+  ntk_h5_drop(dataset);
+  ntk_h5_quiet_end(before);
+  return err;
+}
+
 ntk_error *ntk_h5_read_integers(ntk_h5 *file, const char *path, int rank, size_t *shape, long long **values) {
   return read_dataset(file, path, rank, H5T_NATIVE_LLONG, true, shape, values);
 }

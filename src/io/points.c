@@ -82,9 +82,10 @@ static ntk_error *read_head(const char *path, char **bytes, ntk_points_source *s
   return err;
 }
 
-static ntk_error *check_finite(const char *name, const ntk_points *p) {
-  for (size_t i = 0; i < p->n * p->d; i++)
-    if (!isfinite(p->x[i])) return ntk_fail(NTK_E_INPUT, "%s: point %zu (from 0) is not finite in coordinate %zu", name, i / p->d, i % p->d);
+static ntk_error *check_finite(const char *path, size_t n, size_t d, const double *x) {
+  const char *name = strcmp(path, "-") ? path : "standard input";
+  for (size_t i = 0; i < n * d; i++)
+    if (!isfinite(x[i])) return ntk_fail(NTK_E_INPUT, "%s: point %zu (from 0) is not finite in coordinate %zu", name, i / d, i % d);
   return NULL;
 }
 
@@ -109,9 +110,9 @@ static ntk_error *read_points(const char *path, bool values, ntk_points *out) {
     source.bytes = bytes;
     if (!err) err = reader(&source, values, out);
     free(bytes);
-    NTK_TRY(err); /* cppcheck-suppress returnDanglingLifetime ; the error holds text of its own */
+    NTK_TRY(err);
   }
-  ntk_error *err = values ? check_finite(standard ? "standard input" : path, out) : NULL;
+  ntk_error *err = values ? check_finite(path, out->n, out->d, out->x) : NULL;
   if (err) {
     free(out->x);
     out->x = NULL;
@@ -135,4 +136,23 @@ ntk_error *ntk_points_size(const char *path, size_t *n, size_t *d) {
   *n = points.n;
   *d = points.d;
   return NULL;
+}
+
+static ntk_error *read_npy_into(const char *path, size_t n, size_t d, double *x) {
+  ntk_points_source source = {path, NULL, 0, 0};
+  char *bytes = NULL;
+  FILE *file = fopen(path, "rbe");
+  ntk_error *err = file ? read_head(path, &bytes, &source) : ntk_fail(NTK_E_INPUT, "cannot open %s: %s", path, strerror(errno));
+  source.bytes = bytes;
+  if (!err) err = ntk_points_npy_into(&source, file, n, d, x);
+  if (file) fclose(file);
+  free(bytes);
+  return err;
+}
+
+bool ntk_points_streams(const char *path) { return strstr(path, ":/") || ends_with(path, ".npy"); }
+
+ntk_error *ntk_points_read_into(const char *path, size_t n, size_t d, double *x) {
+  NTK_TRY(strstr(path, ":/") ? ntk_points_h5_into(path, n, d, x) : read_npy_into(path, n, d, x));
+  return check_finite(path, n, d, x);
 }

@@ -2,6 +2,7 @@
 #ifndef NTK_IO_POINTS_H
 #define NTK_IO_POINTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -12,6 +13,10 @@
  *  NTK_E_INPUT "file:line:col: ..." for text, "file: ..." for binary; also for NaN or infinity (first point named), no points, or a size that
  *  contradicts the header. `x` is for the caller to free(). */
 NTK_CHECKED ntk_error *ntk_points_read(const char *path, size_t *n, size_t *d, double **x);
+/** True for the formats that are read in pieces: .npy and .h5. */
+bool ntk_points_streams(const char *path);
+/** Reads one of these into memory for the n x d numbers that ntk_points_size told of, with hardly any more memory. */
+NTK_CHECKED ntk_error *ntk_points_read_into(const char *path, size_t n, size_t d, double *x);
 /** n and d from the header only where the format has one (npy, h5, IDX); CSV is read. */
 NTK_CHECKED ntk_error *ntk_points_size(const char *path, size_t *n, size_t *d);
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/err.h"
 
@@ -24,11 +25,15 @@ typedef struct {
 /** Readers: NTK_E_INPUT for ill-formed bytes, whatever they are; `x` is only filled if `values`. Memory in proportion to the bytes. */
 typedef ntk_error *(*ntk_points_reader)(const ntk_points_source *source, bool values, ntk_points *out);
 NTK_CHECKED ntk_error *ntk_points_npy(const ntk_points_source *source, bool values, ntk_points *out);
+/** The n x d numbers of an open file into x, in pieces; `source` has its first bytes. */
+NTK_CHECKED ntk_error *ntk_points_npy_into(const ntk_points_source *source, FILE *file, size_t n, size_t d, double *x);
 NTK_CHECKED ntk_error *ntk_points_csv(const ntk_points_source *source, bool values, ntk_points *out);
 /** Plain or in gzip format. */
 NTK_CHECKED ntk_error *ntk_points_idx(const ntk_points_source *source, bool values, ntk_points *out);
 /** FILE.h5:/path; opened by HDF5. */
 NTK_CHECKED ntk_error *ntk_points_h5(const char *path, bool values, ntk_points *out);
+/** Into x, which holds the n x d numbers that ntk_points_h5 told of. */
+NTK_CHECKED ntk_error *ntk_points_h5_into(const char *path, size_t n, size_t d, double *x);
 
 /** n and d from the axes of an array: the first axis counts points, the others are flattened. NTK_E_INPUT if there is no number or they would not fit
  *  in memory. */

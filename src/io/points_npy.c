@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "io/points_format.h"
 
-enum { MAX_RANK = 32 };
+enum { MAX_RANK = 32, PIECE = 1 << 20 };
 
 typedef struct {
   ntk_points_type type;
@@ -141,25 +141,65 @@ static void coordinate_offsets(const npy_header *h, size_t n, size_t d, size_t *
   }
 }
 
+/* Size of the points, and that the file holds as many numbers as its header promises. */
+static ntk_error *check_size(const ntk_points_source *source, const npy_header *h, ntk_points *out) {
+  NTK_TRY(ntk_points_shape(source->name, h->rank, h->shape, out));
+  size_t count = out->n * out->d, stored = source->whole - h->data;
+  if (stored % h->type.size || stored / h->type.size != count)
+    return ntk_fail(NTK_E_INPUT, "%s: its header promises %zu x %zu numbers of %zu bytes, it holds %zu bytes", source->name, out->n, out->d,
+                    h->type.size, stored);
+  return NULL;
+}
+
 ntk_error *ntk_points_npy(const ntk_points_source *source, bool values, ntk_points *out) {
   npy_header h = {.type = {NTK_STORED_UNSIGNED, 1, false}};
   NTK_TRY(parse_header(source, &h));
-  NTK_TRY(ntk_points_shape(source->name, h.rank, h.shape, out));
-  size_t count = out->n * out->d, stored = source->whole - h.data;
-  if (stored % h.type.size || stored / h.type.size != count)
-    return ntk_fail(NTK_E_INPUT, "%s: its header promises %zu x %zu numbers of %zu bytes, it holds %zu bytes", source->name, out->n, out->d,
-                    h.type.size, stored);
+  NTK_TRY(check_size(source, &h, out));
   if (!values) return NULL;
   size_t *offset = NULL;
   NTK_TRY(NTK_NEW(out->d, &offset));
   coordinate_offsets(&h, out->n, out->d, offset);
-  ntk_error *err = NTK_NEW(count, &out->x);
+  ntk_error *err = NTK_NEW(out->n * out->d, &out->x);
   const char *data = source->bytes + h.data;
   for (size_t i = 0; !err && i < out->n; i++)
     for (size_t a = 0; a < out->d; a++) {
       size_t at = (h.fortran ? i : i * out->d) + offset[a];
       out->x[i * out->d + a] = ntk_points_number(h.type, data + at * h.type.size);
     }
+  free(offset);
+  return err;
+}
+
+/* Numbers [first, first + count) of the file into x[0], x[step], ... by way of `bytes`, which holds PIECE. */
+static ntk_error *read_run(FILE *file, const ntk_points_source *source, const npy_header *h, size_t first, size_t count, char *bytes, double *x,
+                           size_t step) {
+  size_t most = PIECE / h->type.size;
+  if (fseeko(file, (off_t)(h->data + first * h->type.size), SEEK_SET) != 0) return ntk_fail(NTK_E_INPUT, "%s: cannot seek", source->name);
+  for (size_t done = 0; done < count;) {
+    size_t here = count - done < most ? count - done : most;
+    if (fread(bytes, h->type.size, here, file) != here) return ntk_fail(NTK_E_INPUT, "cannot read %s: it ends early", source->name);
+    for (size_t k = 0; k < here; k++) x[(done + k) * step] = ntk_points_number(h->type, bytes + k * h->type.size);
+    done += here;
+  }
+  return NULL;
+}
+
+ntk_error *ntk_points_npy_into(const ntk_points_source *source, FILE *file, size_t n, size_t d, double *x) {
+  npy_header h = {.type = {NTK_STORED_UNSIGNED, 1, false}};
+  ntk_points size;
+  char *bytes = NULL;
+  size_t *offset = NULL;
+  NTK_TRY(parse_header(source, &h));
+  NTK_TRY(check_size(source, &h, &size));
+  if (size.n != n || size.d != d) return ntk_fail(NTK_E_INPUT, "%s: has %zu x %zu numbers, expected %zu x %zu", source->name, size.n, size.d, n, d);
+  ntk_error *err = ntk_alloc(PIECE, 1, &bytes);
+  if (!err) err = NTK_NEW(d, &offset);
+  if (!err && !h.fortran) err = read_run(file, source, &h, 0, n * d, bytes, x, 1);
+  if (!err && h.fortran) {
+    coordinate_offsets(&h, n, d, offset);
+    for (size_t a = 0; !err && a < d; a++) err = read_run(file, source, &h, offset[a], n, bytes, x + a, d);
+  }
+  free(bytes);
   free(offset);
   return err;
 }

@@ -39,7 +39,7 @@ ntk_error *ntk_seal_read(const char *path, size_t limit, char **bytes, size_t *l
   NTK_TRY(ntk_file_read(path, limit, bytes, &size));
   *length = size < NTK_SEAL_BYTES ? 0 : size - NTK_SEAL_BYTES;
   const char *trailer = *bytes + *length;
-  bool good = size >= NTK_SEAL_BYTES && memcmp(trailer, mark, MARK_BYTES) == 0;
+  bool good = size >= NTK_SEAL_BYTES && memcmp(trailer, mark, MARK_BYTES) == 0 && trailer[NTK_SEAL_BYTES - 1] == '\n';
   if (good) {
     ntk_hash hash = hash_of(*bytes, *length, trailer);
     good = memcmp(hash.hex, trailer + HASH_AT, HASH_BYTES) == 0;

@@ -15,6 +15,7 @@ size_t ntk_chain_length(const ntk_program *program) {
 }
 
 enum { TANGENT, COSINE, HEIGHT };
+enum { TABLES = NTK_CHAIN_TABLES };
 
 static double *angle_array(const ntk_prepared *points, size_t layer, size_t field) {
   return points->angles + ((layer - 2) * NTK_CHAIN_ANGLES + field) * points->stride;
@@ -43,10 +44,14 @@ static bool may_turn(const ntk_op *op) {
   return op->constants[1] - pi * op->constants[0] > 1e-12 * op->constants[1];
 }
 
+/* Roots of variances below it count as 0 in single precision: products of their inverses would not be numbers. */
+#define SMALLEST_SINGLE 1e-15
+
 static ntk_chain_row row_tables(const ntk_kernel *kernel, const ntk_prepared *points, size_t layer, size_t i) {
   const ntk_op *op = &kernel->program.ops[layer];
   ntk_chain_row row = {.root = ntk_variance_array(points, op->before, NTK_V_ROOT)[i],
                        .inverse = ntk_variance_array(points, op->before, NTK_V_INVERSE)[i]};
+  if (kernel->single && row.root < SMALLEST_SINGLE) row.inverse = 0;
   if (layer == 1) return row;
   row.tangent = angle_array(points, layer, TANGENT)[i];
   row.cosine = angle_array(points, layer, COSINE)[i];
@@ -54,15 +59,34 @@ static ntk_chain_row row_tables(const ntk_kernel *kernel, const ntk_prepared *po
   return row;
 }
 
-static ntk_chain_columns column_tables(const ntk_kernel *kernel, const ntk_prepared *points, size_t layer, size_t j) {
+/* The arrays that the columns of a layer are, in the order of ntk_chain_columns; the first layer has two. */
+static void double_tables(const ntk_kernel *kernel, const ntk_prepared *points, size_t layer, const double *out[TABLES]) {
   const ntk_op *op = &kernel->program.ops[layer];
-  ntk_chain_columns columns = {.root = ntk_variance_array(points, op->before, NTK_V_ROOT) + j,
-                               .inverse = ntk_variance_array(points, op->before, NTK_V_INVERSE) + j};
-  if (layer == 1) return columns;
-  columns.tangent = angle_array(points, layer, TANGENT) + j;
-  columns.cosine = angle_array(points, layer, COSINE) + j;
-  columns.height = angle_array(points, layer, HEIGHT) + j;
-  return columns;
+  out[0] = ntk_variance_array(points, op->before, NTK_V_ROOT);
+  out[1] = ntk_variance_array(points, op->before, NTK_V_INVERSE);
+  for (size_t i = TANGENT; layer > 1 && i <= HEIGHT; i++) out[2 + i] = angle_array(points, layer, i);
+}
+
+static ntk_chain_columns column_tables(const ntk_kernel *kernel, const ntk_prepared *points, size_t layer, size_t j) {
+  const double *table[TABLES] = {NULL};
+  if (kernel->single) {
+    const float *at = points->singles + (layer - 1) * TABLES * points->stride + j;
+    return (ntk_chain_columns){at, at + points->stride, at + 2 * points->stride, at + 3 * points->stride, at + 4 * points->stride};
+  }
+  double_tables(kernel, points, layer, table);
+  if (layer == 1) return (ntk_chain_columns){.root = table[0] + j, .inverse = table[1] + j};
+  return (ntk_chain_columns){table[0] + j, table[1] + j, table[2] + j, table[3] + j, table[4] + j};
+}
+
+void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points) {
+  for (size_t layer = 1; layer <= kernel->chain; layer++) {
+    const double *table[TABLES] = {NULL};
+    double_tables(kernel, points, layer, table);
+    for (size_t t = 0; t < TABLES && table[t]; t++) {
+      float *out = points->singles + ((layer - 1) * TABLES + t) * points->stride;
+      for (size_t i = 0; i < points->stride; i++) out[i] = t == 1 && table[0][i] < SMALLEST_SINGLE ? 0 : (float)table[t][i];
+    }
+  }
 }
 
 static ntk_chain_pass layer_pass(const ntk_kernel *kernel, const ntk_tile *tile, ntk_block block, size_t layer) {
@@ -89,7 +113,10 @@ static ntk_chain_pass layer_pass(const ntk_kernel *kernel, const ntk_tile *tile,
 static ntk_chain_source source_of(const ntk_kernel *kernel, const ntk_workspace *workspace, const ntk_tile *tile, ntk_block block) {
   const ntk_prepared *x = tile->x, *z = tile->z;
   size_t d = kernel->dimension;
-  ntk_chain_source source = {.dense = kernel->program.ops[0].dense, .general = workspace->registers};
+  ntk_chain_source source = {.dense = kernel->program.ops[0].dense,
+                             .column_inverse = ntk_variance_array(z, kernel->program.ops[1].before, NTK_V_INVERSE) + block.column,
+                             .row_inverse = ntk_variance_array(x, kernel->program.ops[1].before, NTK_V_INVERSE)[block.row],
+                             .general = workspace->registers};
   if (d > NTK_CHAIN_DIRECT) return source;
   source.dimension = d;
   source.stride = z->stride;
@@ -101,16 +128,17 @@ static ntk_chain_source source_of(const ntk_kernel *kernel, const ntk_workspace 
 }
 
 ntk_result ntk_chain_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, size_t marked, int mode) {
-  double *state = workspace->registers + NTK_STATES * NTK_BLOCK;
+  /* Arrays of register 0 that the input does not use. */
+  double *k = workspace->registers + NTK_T * NTK_BLOCK, *a = workspace->registers + NTK_T_A * NTK_BLOCK,
+         *b = workspace->registers + NTK_T_B * NTK_BLOCK;
+  const ntk_chain_engine *engine = kernel->single ? kernel->engine->chain_single : kernel->engine->chain;
   for (size_t layer = 1; layer <= kernel->chain; layer++) {
     ntk_chain_pass pass = layer_pass(kernel, tile, block, layer);
-    pass.state = state;
+    pass.state = workspace->registers + NTK_STATES * NTK_BLOCK;
+    pass.k = k, pass.a = a, pass.b = b;
     if (layer == 1) pass.source = source_of(kernel, workspace, tile, block);
-    int place = (layer == 1 ? NTK_CHAIN_FIRST : 0) | (layer == kernel->chain ? NTK_CHAIN_LAST : 0);
-    kernel->engine->chain->layer[place][mode](&pass);
+    engine->layer[(layer == 1 ? NTK_CHAIN_FIRST : 0) | (layer == kernel->chain ? NTK_CHAIN_LAST : 0)][mode](&pass);
   }
-  const double *k = state + NTK_CHAIN_K * NTK_BLOCK;
-  if (mode & NTK_MODE_NTK) return (ntk_result){k, state + NTK_CHAIN_T_A * NTK_BLOCK, state + NTK_CHAIN_T_B * NTK_BLOCK, 0, 2, marked};
-  double tangent = ntk_variance_array(tile->x, kernel->program.last_stage, NTK_V_TANGENT)[block.row];
-  return (ntk_result){k, state + NTK_CHAIN_DELTA_A * NTK_BLOCK, state + NTK_CHAIN_R_B * NTK_BLOCK, tangent, -1, marked};
+  if (mode & NTK_MODE_NTK) return (ntk_result){k, a, b, 0, 2, marked};
+  return (ntk_result){k, a, b, ntk_variance_array(tile->x, kernel->program.last_stage, NTK_V_TANGENT)[block.row], -1, marked};
 }

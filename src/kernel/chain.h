@@ -8,11 +8,17 @@
 /** Arrays of ntk_prepared.angles for each activation but the first. */
 enum { NTK_CHAIN_ANGLES = 3 };
 
+/** Arrays of ntk_prepared.singles for each activation. */
+enum { NTK_CHAIN_TABLES = 5 };
+
 /** Activations of the chain that the program is; 0 if it is none. */
 size_t ntk_chain_length(const ntk_program *program);
 
 /** Fills points->angles, from the variances. */
 void ntk_chain_prepare(const ntk_kernel *kernel, ntk_prepared *points);
+
+/** Fills points->singles from the padded tables. */
+void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points);
 
 /** A block, the general input state in register 0 where the dimension is above NTK_CHAIN_DIRECT. The workspace has one register more. */
 ntk_result ntk_chain_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, size_t marked, int mode);

@@ -5,10 +5,26 @@
 
 #include "base/mem.h"
 #include "kernel/chain.h"
+#include "kernel/gaussian.h"
 #include "kernel/networks.h"
 #include "kernel/object.h"
 
 static const char BLIND[] = "not characteristic: k(0, x) = 0 for every x, so mass at the origin is not seen (give the network biases)";
+
+static const char POLYNOMIAL[] = "not characteristic: every activation is a polynomial, so only finitely many moments of the points are seen";
+
+static bool is_polynomial(const ntk_op *op) {
+  if (op->kind != NTK_OP_LAYER) return op->kind == NTK_OP_SUM;
+  if (op->dual == NTK_DUAL_SERIES)
+    return op->constants[NTK_SERIES_KIND] == NTK_SERIES_POLYNOMIAL || op->constants[NTK_SERIES_KIND] == NTK_SERIES_HERMITE;
+  return op->dual == NTK_DUAL_IDENTITY || op->dual == NTK_DUAL_DROPOUT;
+}
+
+static bool all_polynomials(const ntk_program *program) {
+  for (size_t i = 0; i < program->count; i++)
+    if (!is_polynomial(&program->ops[i])) return false;
+  return true;
+}
 
 static ntk_error *find_image_warning(ntk_kernel *kernel) {
   ntk_error *err = NULL;
@@ -31,6 +47,8 @@ static ntk_error *find_warning(ntk_kernel *kernel) {
   NTK_TRY(NTK_NEW(kernel->program.stages * NTK_V_FIELDS, &entry));
   if (ntk_point_recursion(kernel, 0, entry, 1) == 0) {
     kernel->warning = BLIND;
+  } else if (all_polynomials(&kernel->program)) {
+    kernel->warning = POLYNOMIAL;
   }
   free(entry);
   return NULL;
@@ -50,6 +68,7 @@ ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t 
   NTK_TRY_OUT(ntk_network_build(network, kernel));
   if (kernel->image) kernel->evaluator = &ntk_image_evaluator;
   if (!kernel->image) kernel->chain = ntk_chain_length(&kernel->program);
+  if (!kernel->image) kernel->gaussian = ntk_gaussian_fits(kernel);
   NTK_TRY_OUT(find_warning(kernel));
   *out = kernel;
   kernel = NULL;
@@ -86,6 +105,24 @@ void ntk_kernel_free(ntk_kernel **kernel) {
   free(*kernel);
   *kernel = NULL;
 }
+
+ntk_error *ntk_kernel_use_single(ntk_kernel *kernel) {
+  if (!kernel->chain && !kernel->gaussian) {
+    return ntk_fail(NTK_E_CONFIG,
+                    "precision: single is for networks of relu, leaky_relu or ab_relu one behind the other, and for rbf of at most %d coordinates",
+                    NTK_DIRECT_DIMENSION);
+  }
+  kernel->single = true;
+  return NULL;
+}
+
+ntk_error *ntk_kernel_set_precision(ntk_kernel *kernel, const char *precision) {
+  if (!strcmp(precision, "double")) return NULL;
+  if (strcmp(precision, "single")) return ntk_fail(NTK_E_CONFIG, "precision: expected double or single, found '%.60s'", precision);
+  return ntk_kernel_use_single(kernel);
+}
+
+double ntk_kernel_roundoff(const ntk_kernel *kernel) { return kernel->single ? 0x1p-24 : 0x1p-53; }
 
 size_t ntk_kernel_dimension(const ntk_kernel *kernel) { return kernel->dimension; }
 

@@ -1,6 +1,7 @@
 #include "kernel/evaluate.h"
 
 #include "kernel/chain.h"
+#include "kernel/gaussian.h"
 
 static ntk_variance row_variance(const ntk_prepared *points, size_t stage, size_t i) {
   return (ntk_variance){.q = ntk_variance_array(points, stage, NTK_V_Q)[i],
@@ -97,6 +98,10 @@ ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, cons
                         bool gradient) {
   const ntk_program *program = &kernel->program;
   int mode = kernel->mode | (gradient ? NTK_MODE_GRADIENT : 0);
+  if (kernel->gaussian && !gradient) {
+    ntk_gaussian_values(kernel, workspace, tile, block, workspace->registers);
+    return (ntk_result){.k = workspace->registers};
+  }
   size_t marked = kernel->chain && kernel->dimension <= NTK_CHAIN_DIRECT ? 0 : input_state(kernel, workspace, tile, block, products);
   if (kernel->chain) return ntk_chain_evaluate(kernel, workspace, tile, block, marked, mode);
   kernel->engine->seed(block.groups, mode, workspace->registers);

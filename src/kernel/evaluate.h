@@ -18,6 +18,9 @@ typedef struct {
   size_t marked; /* columns with scratch[j] = 1 (large dimension only): close to x or to its line */
 } ntk_result;
 
+/** Column 0 of the weights of a panel's columns into the workspace, zeros behind. */
+void ntk_copy_weights(ntk_workspace *workspace, size_t count, size_t c, const double *w);
+
 /** `products`: x.z of the block's columns when the dimension is above NTK_DIRECT_DIMENSION. */
 ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products,
                         bool gradient);

@@ -10,6 +10,9 @@
 /** Kernel from a checked `network` value ({type: mlp, ...}, of the catalog kind "networks"). */
 NTK_CHECKED ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t dimension, ntk_kernel **out);
 
+/** `precision`: "double", or "single" for ntk_kernel_use_single(); NTK_E_CONFIG for another word. */
+NTK_CHECKED ntk_error *ntk_kernel_set_precision(ntk_kernel *kernel, const char *precision);
+
 /** The tables: catalog kinds "networks", "activations" and "layers" (items of {type: layers, layers: [...]}). */
 const ntk_choices *ntk_network_choices(void);
 const ntk_choices *ntk_activation_choices(void);
@@ -18,6 +21,9 @@ const ntk_choices *ntk_layer_choices(void);
 /** Name of the instruction set the tile evaluators use ("x86-64-v4", "x86-64-v3", "x86-64", "generic"): the best this machine has,
  *  or what the environment variable NTKGAN_ISA names if the machine has it. */
 const char *ntk_kernel_isa(void);
+
+/** Unit roundoff of an entry: 2^-53, 2^-24 in single precision. */
+double ntk_kernel_roundoff(const ntk_kernel *kernel);
 
 /** Cost of one entry relative to one ReLU layer's value (about 2 ns): for plans. */
 double ntk_kernel_cost(const ntk_kernel *kernel, int with_gradient);

@@ -37,6 +37,8 @@ struct ntk_kernel {
   ntk_image_program *image; /* of the image evaluator, else NULL */
   int mode;                 /* NTK_MODE_NTK or 0 */
   size_t chain;             /* activations of the chain that the program is (chain.h), else 0 */
+  bool single;              /* loops in single precision */
+  bool gaussian;            /* gaussian.h does it */
   size_t dimension;
   const ntk_transform *transform; /* NULL = identity */
   const ntk_engine *engine;
@@ -56,6 +58,7 @@ struct ntk_prepared {
   double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION or for images; else NULL */
   double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; see image_program.h for images */
   double *angles;          /* of a chain: see chain.c */
+  float *singles;          /* tables of a chain that is computed in single precision: chain.c */
   double *diagonal;        /* k(x, x) */
   ntk_features **features; /* one an operation, NULL where it is no series */
   size_t operations;

@@ -8,8 +8,9 @@
 
 /* |x|^2 that the loops can square again. */
 #define LARGEST 1e150
+#define LARGEST_SINGLE 1e30
 
-static ntk_error *check_point(const ntk_transform *transform, size_t i, size_t d, const double *x) {
+static ntk_error *check_point(const ntk_transform *transform, double most, size_t i, size_t d, const double *x) {
   double norm = 0;
   for (size_t a = 0; a < d; a++) {
     if (!isfinite(x[a])) return ntk_fail(NTK_E_NONFINITE, "point %zu, coordinate %zu is %g", i, a, x[a]);
@@ -19,7 +20,7 @@ static ntk_error *check_point(const ntk_transform *transform, size_t i, size_t d
     }
     norm += x[a] * x[a];
   }
-  if (!(norm < LARGEST)) return ntk_fail(NTK_E_NONFINITE, "point %zu is too large for the kernel: squared norm %g", i, norm);
+  if (!(norm < most)) return ntk_fail(NTK_E_NONFINITE, "point %zu is too large for the kernel: squared norm %g", i, norm);
   return NULL;
 }
 
@@ -35,6 +36,7 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
   if (d <= NTK_DIRECT_DIMENSION || kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
   NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
   if (kernel->chain > 1) NTK_TRY(NTK_NEW((kernel->chain - 1) * NTK_CHAIN_ANGLES * p->stride, &p->angles));
+  if (kernel->single && kernel->chain) NTK_TRY(NTK_NEW(kernel->chain * NTK_CHAIN_TABLES * p->stride, &p->singles));
   p->operations = kernel->image ? kernel->image->count : kernel->program.count;
   NTK_TRY(NTK_NEW(p->operations, &p->features));
   return NTK_NEW(n, &p->diagonal);
@@ -64,7 +66,7 @@ ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *p) {
 static ntk_error *fill(const ntk_kernel *kernel, const double *x, ntk_prepared *p) {
   size_t d = p->dimension;
   for (size_t i = 0; i < p->count; i++) {
-    NTK_TRY(check_point(kernel->transform, i, d, x + i * d));
+    NTK_TRY(check_point(kernel->transform, kernel->single ? LARGEST_SINGLE : LARGEST, i, d, x + i * d));
     memcpy(p->points + i * d, x + i * d, d * sizeof *x);
     if (kernel->transform) transform_point(kernel->transform, d, x + i * d, p->inputs + i * d, p->factors + i * d);
     for (size_t a = 0; p->columns && a < d; a++) p->columns[a * p->stride + i] = p->inputs[i * d + a];
@@ -119,6 +121,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
   if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, n, p->stride);
+  if (p->singles) ntk_chain_round(kernel, p);
   if (kernel->has_dropout) NTK_TRY_OUT(evaluate_diagonal(kernel, p));
   *out = p;
   p = NULL;
@@ -136,6 +139,7 @@ void ntk_prepared_free(ntk_prepared **points) {
   free(p->columns);
   free(p->variances);
   free(p->angles);
+  free(p->singles);
   free(p->diagonal);
   for (size_t i = 0; p->features && i < p->operations; i++) ntk_features_free(&p->features[i]);
   free(p->features);

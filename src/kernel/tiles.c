@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernel/evaluate.h"
+#include "kernel/gaussian.h"
 
 /* A chunk of rows against a panel of columns; indices relative to the tile. */
 typedef struct {
@@ -171,13 +172,17 @@ static void finish_rows(const apply_context *c, size_t row, size_t rows, double 
   }
 }
 
-static void copy_weights(ntk_workspace *workspace, size_t count, size_t c, const double *w) {
+void ntk_copy_weights(ntk_workspace *workspace, size_t count, size_t c, const double *w) {
   memset(workspace->weights, 0, NTK_PANEL_COLUMNS * sizeof *w);
   for (size_t j = 0; j < count; j++) workspace->weights[j] = w[j * c];
 }
 
 static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const double *w, double *value,
                   double *gradient) {
+  if (kernel->gaussian && (c == 1 || !value)) {
+    ntk_gaussian_apply(kernel, workspace, tile, c, w, value, gradient);
+    return;
+  }
   size_t d = kernel->dimension;
   for (size_t i = 0; i < tile->rows; i += NTK_PANEL_ROWS) {
     size_t rows = smaller(NTK_PANEL_ROWS, tile->rows - i);
@@ -186,7 +191,7 @@ static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_
     memset(workspace->radial, 0, rows * sizeof *workspace->radial);
     for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
       panel p = {i, rows, j, smaller(NTK_PANEL_COLUMNS, tile->columns - j)};
-      copy_weights(workspace, p.columns, c, w + j * c);
+      ntk_copy_weights(workspace, p.columns, c, w + j * c);
       each_block(kernel, workspace, tile, p, gradient != NULL, accumulate, &context);
       finish_panel(&context, p, w + j * c);
     }
@@ -219,7 +224,7 @@ static void panel_both(const ntk_kernel *kernel, ntk_workspace *workspace, const
   both_context context = {workspace, kernel->engine, c, both->left, both->value, both->other_value != NULL};
   int rows = (int)p.rows, columns = (int)p.columns, width = (int)c;
   memset(workspace->columns, 0, NTK_PANEL_COLUMNS * sizeof *workspace->columns);
-  if (both->value) copy_weights(workspace, p.columns, c, both->right);
+  if (both->value) ntk_copy_weights(workspace, p.columns, c, both->right);
   each_block(kernel, workspace, tile, p, false, accumulate_both, &context);
   if (c > 1 && both->value) {
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, width, columns, 1, workspace->values, NTK_PANEL_COLUMNS, both->right, width, 1,

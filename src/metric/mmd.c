@@ -36,10 +36,10 @@ static double biased(const evaluation *e) {
 }
 
 /* Entries are off by a few units of roundoff of (k_ii k_jj)^1/2; sums over p terms, which the shifted kernel makes small, add log2 p more. */
-static double rounding(const evaluation *e) {
+static double rounding(const evaluation *e, double roundoff) {
   double entries, sums;
   ntk_pairs_sizes(e->pairs, &entries, &sums);
-  return DBL_EPSILON / 2 * (8 * entries * entries + (8 + 2 * log2((double)(e->n + e->m))) * sums * sums);
+  return 8 * roundoff * entries * entries + DBL_EPSILON / 2 * (8 + 2 * log2((double)(e->n + e->m))) * sums * sums;
 }
 
 static double unbiased(const evaluation *e) {
@@ -102,7 +102,7 @@ ntk_error *ntk_mmd_evaluate(const ntk_comm *comm, const ntk_kernel *kernel, cons
   NTK_TRY_OUT(ntk_pairs_create(comm, kernel, sample, &request, &e.pairs));
   NTK_TRY_OUT(ntk_mmd_run(comm, e.pairs, options->watch));
   out->biased = biased(&e);
-  out->rounding = rounding(&e);
+  out->rounding = rounding(&e, ntk_kernel_roundoff(kernel));
   if (uniform) {
     out->unbiased = unbiased(&e);
     out->standard_error = standard_error(&e);

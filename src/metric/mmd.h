@@ -21,10 +21,11 @@ typedef struct {
   void *context;
   bool (*stop)(void *context);                                 /* as in ntk_pair_watch */
   void (*progress)(void *context, double done, double before); /* as in ntk_pair_watch */
-  const char *checkpoint;         /* file for the state; goes on from it, removes it at the end. NTK_E_INPUT if it is another's */
-  double every;                   /* seconds between two saves */
-  const char *identity;           /* text that is the same only for the same evaluation */
-  void (*resumed)(void *context); /* told on rank 0: goes on from the checkpoint */
+  const char *checkpoint;                          /* file for the state; goes on from it, removes it at the end. NTK_E_INPUT if it is another's */
+  double every;                                    /* seconds between two saves */
+  const char *identity;                            /* text that is the same only for the same evaluation */
+  void (*resumed)(void *context);                  /* told on rank 0: goes on from the checkpoint */
+  void (*unsaved)(void *context, const char *why); /* told on rank 0: a save failed, and the evaluation goes on */
 } ntk_mmd_watch;
 
 typedef struct {

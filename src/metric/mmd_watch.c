@@ -34,14 +34,18 @@ static ntk_error *write_file(const ntk_mmd_watch *watch, const ntk_pair_state *s
   return err;
 }
 
-static ntk_error *save(void *context, ntk_pairs *pairs) {
+/* A save on the way may fail (a full disk, say): the next one may not. */
+static ntk_error *save(void *context, ntk_pairs *pairs, bool last) {
   run *r = context;
   ntk_pair_state state;
   NTK_TRY(ntk_pairs_export(pairs, &state));
   ntk_error *err = r->comm->rank ? NULL : ntk_error_prefix(write_file(r->watch, &state), "checkpoint %s", r->watch->checkpoint);
   ntk_pair_state_free(&state);
   r->saved = ntk_clock();
-  return ntk_agree(r->comm, err);
+  if (last) return ntk_agree(r->comm, err);
+  if (err && r->watch->unsaved) r->watch->unsaved(r->watch->context, ntk_error_message(err));
+  ntk_error_free(&err);
+  return NULL;
 }
 
 static ntk_error *same(ntk_h5 *file, const char *name, const char *expected, const char *otherwise) {

@@ -31,10 +31,15 @@ static bool needs_probe(const ntk_value *settings) {
 static ntk_error *build_model(ntk_run_state *s) {
   const ntk_value *settings = s->job->settings;
   double gib = ntk_has(settings, "resources.memory_per_rank") ? ntk_get_number(settings, "resources.memory_per_rank") / 2 : default_memory_gib;
-  NTK_TRY(ntk_discriminator_create(s->group, ntk_value_get(settings, "discriminator"), s->real.d, (size_t)(gib * 0x1p30), &s->discriminator));
-  ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_LATENT};
-  if (needs_probe(settings))
-    NTK_TRY(ntk_discriminator_create(s->group, ntk_value_get(settings, "discriminator"), s->real.d, (size_t)(gib * 0x1p30), &s->probe));
+  const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
+  size_t budget = (size_t)(gib * 0x1p30);
+  ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_INITIAL};
+  NTK_TRY(ntk_discriminator_create(s->group, discriminator, s->real.d, rng, budget, &s->discriminator));
+  if (needs_probe(settings)) {
+    NTK_TRY(ntk_discriminator_create(s->group, discriminator, s->real.d, rng, budget, &s->probe));
+    ntk_discriminator_train_apart(s->probe);
+  }
+  rng.stream = NTK_STREAM_LATENT;
   return ntk_flow_create(s->group, settings, rng, s->fake.n, s->fake.d, &s->flow);
 }
 

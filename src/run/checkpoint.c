@@ -8,6 +8,16 @@
 #include "kernel/kernel.h"
 #include "run/state.h"
 
+static ntk_error *write_discriminator(const ntk_run_state *s, ntk_h5 *file) {
+  size_t count;
+  double *values;
+  NTK_TRY(ntk_discriminator_save(s->discriminator, &count, &values));
+  ntk_h5_info info = {"/state/discriminator", 1, {count}, {"number"}, NULL, "what the discriminator remembers from step to step"};
+  ntk_error *err = count ? ntk_h5_write_doubles(file, &info, values) : NULL;
+  free(values);
+  return err;
+}
+
 static ntk_error *write_state(const ntk_run_state *s, ntk_h5 *file) {
   NTK_TRY(ntk_h5_attribute_text(file, "/", "id", s->job->id));
   NTK_TRY(ntk_h5_attribute_text(file, "/", "instruction_set", ntk_kernel_isa()));
@@ -20,6 +30,7 @@ static ntk_error *write_state(const ntk_run_state *s, ntk_h5 *file) {
   const double *flow = ntk_flow_state(s->flow, &count);
   ntk_h5_info memory = {"/state/flow", 1, {count}, {"number"}, NULL, "what the flow remembers from step to step"};
   if (count) NTK_TRY(ntk_h5_write_doubles(file, &memory, flow));
+  NTK_TRY(write_discriminator(s, file));
   return ntk_records_write(&s->records, file);
 }
 
@@ -77,6 +88,15 @@ static ntk_error *read_flow(const ntk_run_state *s, ntk_h5 *file, double **value
   return found == count ? NULL : ntk_fail(NTK_E_INPUT, "it has %zu numbers of the flow, this run %zu", found, count);
 }
 
+static ntk_error *read_discriminator(ntk_run_state *s, ntk_h5 *file) {
+  size_t count = 0;
+  double *values = NULL;
+  if (ntk_h5_has(file, "/state/discriminator")) NTK_TRY(ntk_h5_read_doubles(file, "/state/discriminator", 1, &count, &values));
+  ntk_error *err = ntk_discriminator_restore(s->discriminator, count, values);
+  free(values);
+  return err;
+}
+
 static ntk_error *read_state(ntk_run_state *s, ntk_h5 *file) {
   size_t shape[2];
   double *x = NULL, *flow = NULL;
@@ -89,6 +109,7 @@ static ntk_error *read_state(ntk_run_state *s, ntk_h5 *file) {
   ntk_error *err = read_flow(s, file, &flow);
   if (!err && (shape[0] != s->fake.n || shape[1] != s->fake.d || iteration < 0 || iteration > s->iterations))
     err = ntk_fail(NTK_E_INPUT, "its sizes are not those of this run");
+  if (!err) err = read_discriminator(s, file);
   if (!err) {
     size_t count;
     double *memory = ntk_flow_state(s->flow, &count);
@@ -143,6 +164,20 @@ static bool load_root(ntk_run_state *s) {
   return loaded;
 }
 
+/* The root's discriminator has been restored: the others' too. */
+static ntk_error *share_discriminator(ntk_run_state *s) {
+  size_t count = 0;
+  double *values = NULL;
+  NTK_TRY_ALL(s->group, s->group->rank ? NULL : ntk_discriminator_save(s->discriminator, &count, &values));
+  ntk_error *err = ntk_comm_bcast(s->group, &count, sizeof count, 0);
+  if (!err && s->group->rank) err = NTK_NEW(count, &values);
+  err = ntk_agree(s->group, err);
+  if (!err) err = ntk_comm_bcast(s->group, values, count * sizeof *values, 0);
+  if (!err && s->group->rank) err = ntk_discriminator_restore(s->discriminator, count, values);
+  free(values);
+  return ntk_agree(s->group, err);
+}
+
 ntk_error *ntk_run_state_load(ntk_run_state *s, bool *found) {
   *found = s->group->rank == 0 && load_root(s);
   NTK_TRY(ntk_comm_bcast(s->group, found, sizeof *found, 0));
@@ -153,5 +188,6 @@ ntk_error *ntk_run_state_load(ntk_run_state *s, bool *found) {
   size_t count;
   double *flow = ntk_flow_state(s->flow, &count);
   NTK_TRY(ntk_comm_bcast(s->group, flow, count * sizeof *flow, 0));
+  NTK_TRY(share_discriminator(s));
   return ntk_comm_bcast(s->group, s->fake.x, s->fake.n * s->fake.d * sizeof(double), 0);
 }

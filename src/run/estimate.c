@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "gan/discriminator.h"
 #include "gan/flow.h"
 #include "gan/loss.h"
 #include "gram/gram.h"
@@ -19,11 +20,16 @@ static const double alone_seconds = 2e-5;     /* what a training takes beside it
 static const double eigen_seconds = 3e-10;    /* times n^3 */
 static const double sinkhorn_seconds = 4e-7;  /* a pair of points: about 200 temperatures, 4 exponentials each at 0.5 ns */
 
+static const double weight_seconds = 5e-11; /* a weight of a finite network at a point */
+static const double projection_products = 200;
+static const double total_gradient_steps = 4; /* a step through the discriminator's training, in ordinary ones */
+
 typedef struct {
   size_t n, m, d;
   double iterations, records, spectra, products, value_cost, gradient_cost;
   size_t vectors;
   ntk_flow_cost flow;
+  ntk_discriminator_need need;
   ntk_fields_need fields;
 } sizes;
 
@@ -34,11 +40,14 @@ static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
   const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
   ntk_kernel *kernel = NULL;
   NTK_TRY(ntk_kernel_create(ntk_value_get(discriminator, "network"), ntk_get_text(discriminator, "kernel"), z->d, &kernel));
+  ntk_error *err = ntk_kernel_set_precision(kernel, ntk_get_text(discriminator, "precision"));
   z->value_cost = ntk_kernel_cost(kernel, 0);
   z->gradient_cost = ntk_kernel_cost(kernel, 1);
   ntk_kernel_free(&kernel);
+  NTK_TRY(err);
   NTK_TRY(ntk_flow_estimate(settings, z->n, &z->flow));
   ntk_loss loss;
+  NTK_TRY(ntk_discriminator_check(discriminator));
   NTK_TRY(ntk_loss_create(discriminator, &loss));
   z->products = loss.entry->products;
   return ntk_run_fields_estimate(settings, z->n, z->m, z->d, &z->fields);
@@ -62,13 +71,25 @@ static ntk_error *schedule_sizes(const ntk_value *settings, sizes *z) {
   return NULL;
 }
 
+/* Of one iteration's trainings, and of evaluating what they start from. */
+static double training_seconds(const sizes *z) {
+  double points = z->need.points, n = (double)z->n, total = n + (double)z->m;
+  double fill = z->value_cost * entry_seconds, one = z->products > 0 ? points * points / 2 * (fill + z->products * product_seconds) : 0;
+  double old = points * z->need.centers * fill * z->need.trainings + n * z->need.centers * z->gradient_cost * entry_seconds;
+  double forget = z->need.projections * total * total / 2 * (fill + projection_products * product_seconds);
+  double network = z->need.network_weights * (points * z->need.trainings + 2 * n) * weight_seconds;
+  return z->need.trainings * one + old + forget + network;
+}
+
 ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *out) {
   sizes z = {0};
   NTK_TRY(measure_sizes(settings, &z));
   NTK_TRY(schedule_sizes(settings, &z));
+  z.need = ntk_discriminator_estimate(ntk_value_get(settings, "discriminator"), z.n, z.m, z.d, z.iterations);
   double n = (double)z.n, m = (double)z.m, total = n + m, p = (double)ranks;
   double step = n * total * z.gradient_cost * entry_seconds;
-  if (z.products > 0) step += total * total / 2 * (z.value_cost * entry_seconds + z.products * product_seconds);
+  step += training_seconds(&z);
+  if (strcmp(ntk_get_text(settings, "train.gradient"), "alternating")) step *= total_gradient_steps;
   step = z.flow.evaluations * (step + n * n * z.flow.kernel_cost * entry_seconds);
   double record = 0;
   const ntk_value *metrics = ntk_value_find(settings, "record.metrics");
@@ -78,7 +99,9 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   record += ntk_theory_trainings(settings) * step + (ntk_value_count(ntk_value_find(settings, "record.theory")) ? step : 0);
   double fields = z.fields.points * total * z.gradient_cost * entry_seconds;
   fields += z.fields.trainings * (alone_seconds + (m + 1) * ((m + 1) * (z.value_cost * entry_seconds + z.products * product_seconds)));
-  out->seconds = z.iterations * step + fields + z.records * record + z.spectra * pow(total, 3) * eigen_seconds;
+  double spectrum = z.spectra > 0 ? pow(total, 3) * eigen_seconds : 0;
+  out->seconds = z.iterations * step + fields + z.records * record + z.spectra * spectrum;
+  out->step_seconds = step + fields / fmax(z.records, 1) + record + spectrum;
   bool trajectory = ntk_get_bool(settings, "record.trajectory");
   out->arrays = trajectory || z.spectra > 0 || z.fields.output_bytes > 0;
   double positions = trajectory ? z.records * n * (double)z.d * sizeof(double) : 0;
@@ -86,7 +109,7 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   out->output_bytes = out->arrays ? positions + spectra + z.fields.output_bytes + m * (double)z.d * sizeof(double) + 65536 : 0;
   double stored = z.products > 0 ? total * total / 2 / p * sizeof(double) : 0;
   double gram = z.spectra > 0 ? (double)ntk_gram_memory(z.n + z.m, (size_t)ranks, z.vectors) : 0;
-  out->memory_bytes = 96e6 + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + (stored > gram ? stored : gram) +
-                      40 * total * (double)(z.d + 8) * sizeof(double);
+  out->memory_bytes = 96e6 + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + z.need.memory_bytes +
+                      (stored > gram ? stored : gram) + 40 * total * (double)(z.d + 8) * sizeof(double);
   return NULL;
 }

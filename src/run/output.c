@@ -62,6 +62,7 @@ static ntk_error *write_provenance(const ntk_run_state *s, ntk_h5 *file) {
   NTK_TRY(ntk_h5_attribute_integer(file, "/", "repetition", s->job->repetition));
   NTK_TRY(ntk_h5_attribute_text(file, "/", "host", host));
   NTK_TRY(ntk_h5_attribute_integer(file, "/", "ranks", s->group->size));
+  NTK_TRY(ntk_h5_attribute_text(file, "/", "kernel_matrix", ntk_discriminator_matrix(s->discriminator, s->fake.n + s->real.n)));
   NTK_TRY(ntk_h5_attribute_text(file, "/", "start", start));
   return ntk_h5_attribute_double(file, "/", "seconds", ntk_run_state_seconds(s));
 }

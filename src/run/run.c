@@ -1,6 +1,7 @@
 #include "run/run.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "run/state.h"
 
@@ -36,7 +37,7 @@ static ntk_error *iteration(ntk_run_state *s) {
   bool last = s->iteration == s->iterations;
   NTK_TRY(ntk_discriminator_train(s->discriminator, &s->fake, &s->real));
   bool needs_gradient = !last || ntk_value_count(ntk_value_find(s->job->settings, "record.theory"));
-  NTK_TRY(ntk_discriminator_objective(s->discriminator, s->fake.n, s->fake.x, s->c, needs_gradient ? s->gradient : NULL));
+  NTK_TRY(ntk_flow_gradient(s->flow, s->discriminator, &s->fake, s->c, needs_gradient ? s->gradient : NULL));
   NTK_TRY(ntk_run_state_record(s));
   if (last) return NULL;
   NTK_TRY(ntk_flow_step(s->flow, s->iteration, s->discriminator, &s->real, s->gradient, &s->fake));
@@ -68,6 +69,13 @@ static ntk_error *finish(ntk_run_state *s, ntk_run_outcome *outcome) {
   return ntk_text_take(&json, &outcome->json);
 }
 
+/* Whether products take the kernel matrix from memory: it decides how long they take, not a bit of them. */
+static void tell_matrix(const ntk_run_state *s) {
+  const char *matrix = ntk_discriminator_matrix(s->discriminator, s->fake.n + s->real.n);
+  if (s->group->rank == 0 && strcmp(matrix, "not needed") != 0)
+    ntk_log_line(s->job->log, NTK_LOG_INFO, "%s: kernel matrix of %zu points %s", s->job->label, s->fake.n + s->real.n, matrix);
+}
+
 ntk_error *ntk_run_execute(const ntk_comm *group, const ntk_run_job *job, ntk_run_outcome *outcome) {
   ntk_run_state state;
   bool resumed = false;
@@ -75,6 +83,7 @@ ntk_error *ntk_run_execute(const ntk_comm *group, const ntk_run_job *job, ntk_ru
   ntk_error *err = ntk_run_state_build(group, job, &state);
   if (!err && job->checkpoint) err = ntk_run_state_load(&state, &resumed);
   if (!err && resumed && group->rank == 0) ntk_log_line(job->log, NTK_LOG_INFO, "%s: resumed at iteration %lld", job->label, state.iteration);
+  if (!err) tell_matrix(&state);
   if (!err) err = iterate(&state);
   if (!err) err = ntk_agree(group, finish(&state, outcome));
   if (!err) err = ntk_comm_bcast(group, &outcome->has_file, sizeof outcome->has_file, 0);

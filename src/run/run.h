@@ -39,6 +39,7 @@ NTK_CHECKED ntk_error *ntk_run_execute(const ntk_comm *group, const ntk_run_job 
 /** What a run will need on one rank of a group of `ranks`: from settings only. Not collective. */
 typedef struct {
   double seconds;      /* on one core, at nominal rates (run/estimate.c) */
+  double step_seconds; /* of one iteration with all that may be recorded there: so long until a checkpoint can be made */
   double memory_bytes; /* a rank */
   double output_bytes; /* of its run file */
   bool arrays;         /* records arrays, so it will have a run file */

@@ -28,9 +28,18 @@ static ntk_error *add(ntk_records *r, const char *name, const char *long_name) {
 ntk_error *ntk_theory_build(ntk_run_state *s) {
   const ntk_value *settings = s->job->settings;
   ntk_records *r = &s->records;
+  if (ntk_has(settings, "discriminator.centers"))
+    NTK_TRY(add(r, "forgotten", "bound on the norm, in the kernel's space, of what the discriminator's limited memory has changed in f"));
   if (ntk_theory_asked(settings, "discriminator_loss"))
     NTK_TRY(add(r, "discriminator_loss",
                 "what the discriminator has minimised: mean of l_fake(f) over fake points + mean of l_real(f) over real points"));
+  bool follows = ntk_theory_asked(settings, "dissipation") || ntk_theory_asked(settings, "rates");
+  if (follows && strcmp(ntk_get_text(settings, "train.gradient"), "alternating"))
+    return ntk_fail(NTK_E_CONFIG, "record.theory: dissipation and rates are of the motion with f held fixed, they do not go with train.gradient: %s",
+                    ntk_get_text(settings, "train.gradient"));
+  bool alternates = ntk_get_bool(settings, "discriminator.carry_over") || ntk_has(settings, "discriminator.batch");
+  if (alternates && ntk_theory_asked(settings, "rates"))
+    return ntk_fail(NTK_E_CONFIG, "record.theory: rates are of a discriminator trained anew on all points, without carry_over and batch");
   if (ntk_theory_asked(settings, "dissipation"))
     NTK_TRY(add(r, "dissipation", "rate of the generator's objective by the motion of the points with f held fixed: mean of grad(c o f) dx/ds"));
   if (!ntk_theory_asked(settings, "rates")) return NULL;
@@ -126,6 +135,7 @@ ntk_error *ntk_theory_record(ntk_run_state *s, double *row) {
   const ntk_value *settings = s->job->settings;
   double *velocity = NULL, *products = NULL, objective;
   ntk_error *err = NULL;
+  if (ntk_has(settings, "discriminator.centers")) *row++ = ntk_discriminator_lost(s->discriminator);
   if (ntk_theory_asked(settings, "discriminator_loss")) err = levels(s->group, s->discriminator, &s->fake, &s->real, &objective, row++);
   if (!err && (ntk_theory_asked(settings, "dissipation") || ntk_theory_asked(settings, "rates"))) {
     err = NTK_NEW(s->fake.n * s->fake.d, &velocity);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "io/file.h"
 #include "study/bind.h"
 #include "study/desk.h"
@@ -32,30 +33,35 @@ static ntk_error *load_everywhere(const ntk_comm *world, const ntk_catalog *cata
   return ntk_agree(world, err);
 }
 
-/* What rank 0 does once its desk is set up. The workers wait for orders meanwhile, and are let go whatever happens here, unless MPI itself failed. */
-static ntk_error *direct(const ntk_comm *world, const ntk_site *site, ntk_desk *desk, int *status) {
-  if (desk->todo_count)
-    ntk_desk_say(desk, NTK_LOG_INFO, "%s: %zu run%s to do on %d worker%s, into %s", ntk_study_name(site->study), desk->todo_count,
-                 desk->todo_count == 1 ? "" : "s", desk->limits.workers, desk->limits.workers == 1 ? "" : "s", site->root);
-  ntk_error *err = world->size == 1 ? ntk_master_solo(world, site, desk) : ntk_master_run(world, desk);
-  if (!err) err = ntk_desk_finish(desk, status);
+/* What rank 0 does. The workers wait for orders meanwhile (asleep, since planning a large study takes seconds), and are let go whatever happens
+ * here, unless MPI itself failed. */
+static ntk_error *direct(const ntk_comm *world, const ntk_batch_options *options, const ntk_site *site, const char *text, const ntk_limits *limits,
+                         const int *nodes, int *status) {
+  ntk_desk desk = {.lock = NTK_LOCK};
+  ntk_error *err = ntk_desk_open((ntk_study *)site->study, options, site->root, text, limits, site->log, &desk);
+  if (!err && desk.todo_count)
+    ntk_desk_say(&desk, NTK_LOG_INFO, "%s: %zu run%s to do on %d worker%s, into %s", ntk_study_name(site->study), desk.todo_count,
+                 desk.todo_count == 1 ? "" : "s", limits->workers, limits->workers == 1 ? "" : "s", site->root);
+  if (!err) err = world->size == 1 ? ntk_master_solo(world, site, &desk) : ntk_master_run(world, &desk, nodes);
+  if (!err) err = ntk_desk_finish(&desk, status);
   if (ntk_error_code(err) != NTK_E_MPI && world->size > 1) err = ntk_error_join(err, ntk_master_end(world));
-  return err;
+  return ntk_error_join(err, ntk_desk_close(&desk));
 }
 
-static ntk_error *run_everywhere(const ntk_comm *world, const ntk_batch_options *options, const ntk_site *site, const char *text, const ntk_log *log,
-                                 int *status) {
-  ntk_desk desk = {.lock = NTK_LOCK};
+static ntk_error *run_everywhere(const ntk_comm *world, const ntk_batch_options *options, const ntk_site *site, const char *text, int *status) {
   ntk_limits limits;
+  int *nodes = NULL;
+  ntk_error *err = NULL;
   NTK_TRY(find_limits(world, &limits));
   NTK_TRY(ntk_bind_workers(world));
-  ntk_error *err = NULL;
-  if (world->rank == 0) err = ntk_desk_open((ntk_study *)site->study, options, site->root, text, &limits, log, &desk);
-  err = ntk_agree(world, err);
-  if (!err) err = world->rank == 0 ? direct(world, site, &desk, status) : ntk_worker_run(world, site);
-  if (world->rank == 0) err = ntk_error_join(err, ntk_desk_close(&desk));
+  NTK_TRY_ALL(world, NTK_NEW((size_t)world->size, &nodes));
+  NTK_TRY_OUT(ntk_bind_nodes(world, nodes));
+  err = world->rank == 0 ? direct(world, options, site, text, &limits, nodes, status) : ntk_worker_run(world, site);
   if (ntk_error_code(err) != NTK_E_MPI) err = ntk_agree(world, err);
-  return err ? err : ntk_comm_bcast(world, status, sizeof *status, 0);
+  if (!err) err = ntk_comm_bcast(world, status, sizeof *status, 0);
+out:
+  free(nodes);
+  return err;
 }
 
 static ntk_error *check_only(const ntk_study *study, const ntk_batch_options *options) {
@@ -84,13 +90,14 @@ ntk_error *ntk_batch_run(const ntk_comm *world, const ntk_catalog *catalog, cons
   ntk_study *study = NULL;
   ntk_stop stop = {.taken = 0};
   *status = 0;
-  ntk_error *err = world->size == 1 ? ntk_launch_check_single() : NULL;
+  ntk_error *err = ntk_launch_check_single(world->size);
   NTK_TRY_OUT(ntk_agree(world, err));
   NTK_TRY_OUT(load_everywhere(world, catalog, options, &text, &study));
   NTK_TRY_OUT(ntk_agree(world, ntk_load_root(options, study, &root)));
   NTK_TRY_OUT(ntk_agree(world, ntk_stop_begin(&stop)));
+  if (world->size == 1) ntk_stop_obey_second();
   const ntk_site site = {study, root, log};
-  err = run_everywhere(world, options, &site, text, log, status);
+  err = run_everywhere(world, options, &site, text, status);
 out:
   ntk_stop_end(&stop);
   ntk_study_free(&study);

@@ -30,6 +30,17 @@ NTK_CHECKED ntk_error *ntk_batch_check(const ntk_catalog *catalog, const ntk_bat
 NTK_CHECKED ntk_error *ntk_batch_run(const ntk_comm *world, const ntk_catalog *catalog, const ntk_batch_options *options, const ntk_log *log,
                                      int *status);
 
+/** What the selected runs need together. Estimates. */
+typedef struct {
+  size_t runs, left, refused; /* selected; not done yet; of these, that fit on no number of ranks there is */
+  double seconds_left;        /* work of one core */
+  double wall, longest;       /* seconds for what is left on all workers; of its longest run */
+  double memory, output;      /* bytes: largest of a rank; of all run files */
+} ntk_batch_totals;
+/** Sums them up for options->ranks workers (>= 1) that have `memory_bytes` each where the settings do not say. *root (free()): the study's folder. No MPI. */
+NTK_CHECKED ntk_error *ntk_batch_sum(const ntk_catalog *catalog, const ntk_batch_options *options, double memory_bytes, ntk_batch_totals *out,
+                                     char **root);
+
 /** Tables (or JSON) for people into `out`; no MPI. */
 NTK_CHECKED ntk_error *ntk_batch_plan(const ntk_catalog *catalog, const ntk_batch_options *options, ntk_text *out);
 /** *over (may be NULL): nothing is running or waiting. */
@@ -37,5 +48,8 @@ NTK_CHECKED ntk_error *ntk_batch_status(const char *folder, bool json, ntk_text 
 
 /** Rebuilds index.h5 of each folder from its journals and run files. No MPI. */
 NTK_CHECKED ntk_error *ntk_batch_index(const char *const *folders, size_t count, ntk_text *out);
+
+/** Writes the self-contained file `path` from the folders of one study (pack.h); what was done goes to `out`. No MPI. */
+NTK_CHECKED ntk_error *ntk_batch_pack(const char *const *folders, size_t count, const char *path, ntk_text *out);
 
 #endif

@@ -5,15 +5,6 @@
 
 static bool works(const ntk_comm *world) { return world->size == 1 || world->rank > 0; }
 
-/* The ranks of this node. */
-static ntk_error *node_of(const ntk_comm *world, ntk_comm *node) {
-  MPI_Comm shared;
-  NTK_TRY(ntk_mpi(MPI_Comm_split_type(world->mpi, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &shared), "MPI_Comm_split_type"));
-  ntk_error *err = ntk_comm_create(shared, node);
-  MPI_Comm_free(&shared);
-  return err;
-}
-
 static ntk_error *count_on(const ntk_comm *world, const ntk_comm *node, int *workers, int *place) {
   int mine = works(world), before = 0;
   NTK_TRY(ntk_mpi(MPI_Allreduce(&mine, workers, 1, MPI_INT, MPI_SUM, node->mpi), "MPI_Allreduce"));
@@ -24,8 +15,18 @@ static ntk_error *count_on(const ntk_comm *world, const ntk_comm *node, int *wor
 
 ntk_error *ntk_bind_count(const ntk_comm *world, int *workers, int *place) {
   ntk_comm node;
-  NTK_TRY(node_of(world, &node));
+  NTK_TRY(ntk_comm_split_node(world, &node));
   ntk_error *err = count_on(world, &node, workers, place);
+  ntk_comm_free(&node);
+  return err;
+}
+
+ntk_error *ntk_bind_nodes(const ntk_comm *world, int *nodes) {
+  ntk_comm node;
+  int name = world->rank;
+  NTK_TRY(ntk_comm_split_node(world, &node));
+  ntk_error *err = ntk_comm_bcast(&node, &name, sizeof name, 0);
+  if (!err) err = ntk_mpi(MPI_Gather(&name, 1, MPI_INT, nodes, 1, MPI_INT, 0, world->mpi), "MPI_Gather");
   ntk_comm_free(&node);
   return err;
 }
@@ -56,7 +57,7 @@ ntk_error *ntk_bind_workers(const ntk_comm *world) {
   cpu_set_t mask;
   int workers = 0, place = 0;
   bool same = false;
-  NTK_TRY(node_of(world, &node));
+  NTK_TRY(ntk_comm_split_node(world, &node));
   CPU_ZERO(&mask);
   if (sched_getaffinity(0, sizeof mask, &mask) != 0) CPU_ZERO(&mask);
   ntk_error *err = count_on(world, &node, &workers, &place);

@@ -1,5 +1,6 @@
 #include "study/desk.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "base/mem.h"
 #include "io/file.h"
 #include "kernel/kernel.h"
+#include "study/deadline.h"
 #include "study/event.h"
 #include "study/index.h"
 #include "study/launch.h"
@@ -47,34 +49,56 @@ void ntk_desk_say(ntk_desk *desk, ntk_log_level level, const char *format, ...) 
 
 /* --- opening -------------------------------------------------------------------------------------------------------------------- */
 
-/* Writes a file unless it has this content already. */
-static ntk_error *keep_file(const char *root, const char *name, const char *text, size_t length, bool *changed) {
-  char *path = NULL, *old = NULL;
+/* Writes a file of the folder unless it has this content already; by a name of the shard's own first, since shards that start at once write the
+ * same file. *before (free()): what it had, NULL where that is the same or nothing. */
+static ntk_error *keep_file(const ntk_folder *folder, const char *name, const char *text, size_t length, char **before) {
+  char *path = NULL, *own = NULL, *old = NULL;
   size_t old_length = 0;
-  *changed = false;
-  NTK_TRY(ntk_path(&path, "%s/%s", root, name));
+  *before = NULL;
+  NTK_TRY(ntk_path(&path, "%s/%s", folder->root, name));
   ntk_error *unread = ntk_file_exists(path) ? ntk_file_read(path, (size_t)1 << 40, &old, &old_length) : NULL, *err = NULL;
   ntk_error_free(&unread);
   if (!old || old_length != length || memcmp(old, text, length) != 0) {
-    *changed = old != NULL;
-    err = ntk_file_write(path, text, length);
+    *before = old;
+    old = NULL;
+    err = ntk_path(&own, "%s/log/%s-%d", folder->root, name, folder->shard);
+    if (!err) err = ntk_file_write(own, text, length);
+    if (!err && rename(own, path)) err = ntk_fail_errno(errno, "cannot rename %s to %s", own, path);
   }
   free(old);
+  free(own);
   free(path);
   return err;
 }
 
+static int line_length(const char *text) { return (int)strcspn(text, "\n"); }
+
+/* The first line in which a changed study differs from the one that the folder was made with. */
+static void tell_difference(ntk_desk *desk, const char *before, const char *now) {
+  int line = 1;
+  for (; *before && *now; line++) {
+    int length = line_length(now);
+    if (length != line_length(before) || memcmp(before, now, (size_t)length) != 0) break;
+    before += length + (before[length] != '\0');
+    now += length + (now[length] != '\0');
+  }
+  ntk_desk_say(desk, NTK_LOG_INFO, "%s: the study has changed since, first in line %d: '%.*s', which was '%.*s'", desk->folder.root, line,
+               line_length(now), now, line_length(before), before);
+}
+
 static ntk_error *keep_plan(ntk_desk *desk, const char *study_text) {
-  char *plan = NULL;
-  bool changed = false, plan_changed = false;
+  char *plan = NULL, *before = NULL, *plan_before = NULL;
   size_t strangers = ntk_ledger_strangers(desk->ledger);
   NTK_TRY(ntk_event_plan(desk->ledger, &plan));
-  ntk_error *err = keep_file(desk->folder.root, "study.yaml", study_text, strlen(study_text), &changed);
-  if (!err) err = keep_file(desk->folder.root, "plan.jsonl", plan, strlen(plan), &plan_changed);
+  ntk_error *err = keep_file(&desk->folder, "study.yaml", study_text, strlen(study_text), &before);
+  if (!err) err = keep_file(&desk->folder, "plan.jsonl", plan, strlen(plan), &plan_before);
+  if (!err && before) tell_difference(desk, before, study_text);
   if (!err && strangers > 0)
     ntk_desk_say(desk, NTK_LOG_WARNING, "%s: %zu run%s that the folder holds %s not part of this study (any more); nothing of them is touched",
                  desk->folder.root, strangers, strangers == 1 ? "" : "s", strangers == 1 ? "is" : "are");
   free(plan);
+  free(before);
+  free(plan_before);
   return err;
 }
 
@@ -109,27 +133,40 @@ static ntk_error *open_journal(ntk_desk *desk) {
   return ntk_desk_note(desk, ntk_event_job(&facts, &json), &json);
 }
 
+static void tell_deadline(ntk_desk *desk) {
+  double left = ntk_deadline_left();
+  if (!isfinite(left)) return;
+  desk->deadline = ntk_clock() + left - ntk_deadline_margin(left);
+  ntk_text text = NTK_TEXT;
+  ntk_write_duration(&text, left);
+  if (!text.failed) ntk_desk_say(desk, NTK_LOG_INFO, "the allocation ends in %s", text.bytes);
+  ntk_text_free(&text);
+}
+
 ntk_error *ntk_desk_open(ntk_study *study, const ntk_batch_options *options, const char *root, const char *text, const ntk_limits *limits,
                          const ntk_log *log, ntk_desk *desk) {
-  *desk = (ntk_desk){.log = log, .options = options, .study = study, .limits = *limits, .lock = NTK_LOCK, .since = ntk_clock_wall()};
+  *desk = (ntk_desk){
+      .log = log, .options = options, .study = study, .limits = *limits, .lock = NTK_LOCK, .since = ntk_clock_wall(), .deadline = INFINITY};
   desk->terminal = log && log->stream && (ntk_launch_terminal() || isatty(fileno(log->stream)));
   NTK_TRY(ntk_folder_create(root, options->shard, options->shards > 1 ? options->shards : 1, &desk->folder));
   NTK_TRY(ntk_lock_take(&desk->folder, &desk->lock));
   NTK_TRY(remove_stop_file(desk));
   NTK_TRY(ntk_ledger_load(root, false, log, &desk->ledger));
   NTK_TRY(ntk_plan_rows(study, limits, options, root, desk->ledger));
-  NTK_TRY(NTK_NEW((size_t)limits->workers, &desk->running));
+  NTK_TRY(NTK_NEW((size_t)limits->workers * NTK_AHEAD, &desk->running));
+  NTK_TRY(NTK_NEW(desk->ledger->row_count, &desk->place));
   NTK_TRY(keep_plan(desk, text));
   NTK_TRY(open_journal(desk));
   NTK_TRY(ntk_desk_find_todo(desk));
   NTK_TRY(check_space(desk));
   desk->next_index = ntk_clock() + index_seconds;
+  tell_deadline(desk);
   return NULL;
 }
 
 /* --- runs ----------------------------------------------------------------------------------------------------------------------- */
 
-ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row, ntk_order *order) {
+ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row) {
   const ntk_row *r = &desk->ledger->rows[row];
   const ntk_record *record = ntk_ledger_find(desk->ledger, r->id);
   char mark[NTK_MARK_BYTES], *json = NULL;
@@ -140,28 +177,43 @@ ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row, ntk_order *order) {
   NTK_TRY(ntk_desk_note(
       desk, ntk_event_started(desk->ledger, r, record ? record->starts + 1 : 1, desk->limits.workers, ntk_kernel_isa(), mark, &json), &json));
   ntk_launch_tell();
-  *order = (ntk_order){.kind = NTK_ORDER_RUN, .index = (long long)r->index};
-  memcpy(order->id, r->id, sizeof order->id);
-  ntk_desk_run *run = &desk->running[desk->running_count++];
+  ntk_desk_run *run = &desk->running[desk->running_count];
+  desk->place[row] = ++desk->running_count;
   *run = (ntk_desk_run){.row = row, .start = ntk_clock()};
   memcpy(run->active.id, r->id, sizeof run->active.id);
   return NULL;
 }
 
 void ntk_desk_progress(ntk_desk *desk, size_t row, const ntk_progress *progress) {
-  for (size_t i = 0; i < desk->running_count; i++)
-    if (desk->running[i].row == row) {
-      desk->running[i].active.iteration = progress->iteration;
-      desk->running[i].active.iterations = progress->iterations;
-    }
+  if (!desk->place[row]) return;
+  ntk_active *active = &desk->running[desk->place[row] - 1].active;
+  active->iteration = progress->iteration;
+  active->iterations = progress->iterations;
 }
 
 static void forget(ntk_desk *desk, size_t row) {
-  for (size_t i = 0; i < desk->running_count; i++)
-    if (desk->running[i].row == row) {
-      desk->running[i] = desk->running[--desk->running_count];
-      return;
-    }
+  if (!desk->place[row]) return;
+  size_t at = desk->place[row] - 1;
+  desk->running[at] = desk->running[--desk->running_count];
+  desk->place[desk->running[at].row] = at + 1;
+  desk->place[row] = 0;
+}
+
+double ntk_desk_rate(const ntk_desk *desk) { return desk->estimated > 0 && desk->taken > 0 ? desk->taken / desk->estimated : 1; }
+
+double ntk_desk_seconds_left(const ntk_desk *desk, size_t row) {
+  const ntk_row *r = &desk->ledger->rows[row];
+  double expected = r->seconds / r->group * ntk_desk_rate(desk);
+  if (!desk->place[row]) return expected;
+  const ntk_desk_run *run = &desk->running[desk->place[row] - 1];
+  double elapsed = ntk_clock() - run->start;
+  if (run->active.iteration > 0) return elapsed * (double)(run->active.iterations - run->active.iteration) / (double)run->active.iteration;
+  return fmax(expected - elapsed, 0);
+}
+
+bool ntk_desk_in_time(const ntk_desk *desk, size_t row) {
+  const ntk_row *r = &desk->ledger->rows[row];
+  return ntk_clock() + r->step_seconds / r->group * ntk_desk_rate(desk) < desk->deadline;
 }
 
 static ntk_error *settle(ntk_desk *desk, const char *id) {
@@ -194,6 +246,8 @@ ntk_error *ntk_desk_end(ntk_desk *desk, size_t row, const ntk_outcome *outcome, 
   if (code == NTK_OK) {
     ntk_done_facts facts = {outcome->seconds, outcome->has_file, outcome->file_bytes, outcome->hash, text ? text : "{}"};
     made = ntk_event_done(desk->ledger, r, &facts, &json);
+    desk->estimated += r->seconds;
+    desk->taken += outcome->seconds * r->group;
     if (outcome->has_checkpoint) made = ntk_error_join(made, settle(desk, r->id));
   } else if (code == NTK_E_STOPPED) {
     made = ntk_event_plain("stopped", r->id, &json);
@@ -222,6 +276,16 @@ static ntk_error *look(ntk_desk *desk, ntk_outlook *outlook) {
   return NULL;
 }
 
+/* The longest iteration of those at work: so long a run may need until it can save. */
+static double longest_iteration(const ntk_desk *desk) {
+  double longest = 0;
+  for (size_t i = 0; i < desk->running_count; i++) {
+    const ntk_desk_run *run = &desk->running[i];
+    if (run->active.iteration > 0) longest = fmax(longest, (ntk_clock() - run->start) / (double)run->active.iteration);
+  }
+  return longest;
+}
+
 static ntk_error *check_stop(ntk_desk *desk) {
   char *path = NULL;
   if (ntk_stop_signal() && !desk->stopping) {
@@ -230,6 +294,11 @@ static ntk_error *check_stop(ntk_desk *desk) {
   }
   if (desk->stopping || ntk_clock() < desk->next_stop_check) return NULL;
   desk->next_stop_check = ntk_clock() + stop_check_seconds;
+  if (isfinite(desk->deadline) && ntk_clock() + longest_iteration(desk) > desk->deadline) {
+    desk->stopping = true;
+    ntk_desk_say(desk, NTK_LOG_INFO, "the time limit is near: saving what is running");
+    return NULL;
+  }
   NTK_TRY(ntk_path(&path, "%s/stop", desk->folder.root));
   if (ntk_file_exists(path)) {
     desk->stopping = true;
@@ -299,8 +368,7 @@ static ntk_error *show_progress(ntk_desk *desk) {
 
 static ntk_error *write_index(ntk_desk *desk) {
   double start = ntk_clock();
-  if (desk->folder.shards > 1) NTK_TRY(ntk_ledger_refresh(desk->ledger, desk->folder.root, desk->journal_path));
-  NTK_TRY(ntk_index_write(desk->ledger, desk->folder.root));
+  NTK_TRY(ntk_index_write(desk->ledger, desk->folder.root, desk->folder.shards > 1 ? desk->journal_path : NULL));
   double took = ntk_clock() - start;
   desk->next_index = ntk_clock() + fmax(index_seconds, took / index_share);
   return NULL;
@@ -344,6 +412,7 @@ ntk_error *ntk_desk_close(ntk_desk *desk) {
   free(desk->journal_path);
   free(desk->todo);
   free(desk->running);
+  free(desk->place);
   free(desk->settled);
   return err;
 }

@@ -10,6 +10,9 @@
 #include "study/plan.h"
 #include "study/task.h"
 
+/* Runs that a worker may hold. */
+enum { NTK_AHEAD = 32 };
+
 typedef struct {
   size_t row;
   ntk_active active;
@@ -29,7 +32,10 @@ typedef struct {
   size_t *todo, todo_count; /* rows to run now */
   ntk_desk_run *running;
   size_t running_count;
-  char (*settled)[17]; /* done runs whose checkpoints go once the journal is safe */
+  size_t *place;           /* of each row at work in `running`, counted from 1; 0 = not at work */
+  double estimated, taken; /* core seconds of the runs done here: as planned, as it was */
+  double deadline;         /* ntk_clock() when the job is to stop; INFINITY = no limit is known */
+  char (*settled)[17];     /* done runs whose checkpoints go once the journal is safe */
   size_t settled_count, settled_capacity;
   bool stopping, system_failed;
   bool terminal; /* progress is a live line */
@@ -44,11 +50,18 @@ NTK_CHECKED ntk_error *ntk_desk_open(ntk_study *study, const ntk_batch_options *
 /** What is still to be done of the selected runs: fills desk->todo; records as failed what cannot be run (desk_todo.c). */
 NTK_CHECKED ntk_error *ntk_desk_find_todo(ntk_desk *desk);
 
-/** A run begins: the journal says so before it does. Gives the order for the group. */
-NTK_CHECKED ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row, ntk_order *order);
+/** A run begins: the journal says so before it does. */
+NTK_CHECKED ntk_error *ntk_desk_begin(ntk_desk *desk, size_t row);
 void ntk_desk_progress(ntk_desk *desk, size_t row, const ntk_progress *progress);
 /** A run ended: its outcome goes to the journal. */
 NTK_CHECKED ntk_error *ntk_desk_end(ntk_desk *desk, size_t row, const ntk_outcome *outcome, const char *text);
+
+/** How much longer runs take than planned, by those that are done; 1 = not known yet. */
+double ntk_desk_rate(const ntk_desk *desk);
+/** Seconds that a run at work is expected to need still. */
+double ntk_desk_seconds_left(const ntk_desk *desk, size_t row);
+/** Whether the run can get to a checkpoint before the job's time is over. */
+bool ntk_desk_in_time(const ntk_desk *desk, size_t row);
 
 /** Has a look at the clock: syncs the journal, looks for the stop file and for signals (desk->stopping), tells onlookers, writes the index.
  *  Cheap when nothing is due. */

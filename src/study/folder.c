@@ -167,7 +167,7 @@ static ntk_error *in_use(const ntk_folder *folder) {
   char *text = NULL;
   ntk_error *unread = ntk_arena_create(&arena);
   if (!unread) unread = ntk_lock_visit(folder->root, keep_first, &text);
-  if (!unread && text) unread = ntk_value_parse(arena, "lock", text, strlen(text), &owner);
+  if (!unread && text) unread = ntk_value_parse_json(arena, "lock", text, strlen(text), &owner);
   ntk_error *err = NULL;
   if (!unread && ntk_value_get(owner, "pid") && ntk_value_get(owner, "host"))
     err = ntk_fail(NTK_E_IO,
@@ -216,7 +216,7 @@ static ntk_error *refuse_other_division(void *context, const char *json) {
   ntk_arena *arena = NULL;
   const ntk_value *owner = NULL;
   NTK_TRY(ntk_arena_create(&arena));
-  ntk_error *unread = ntk_value_parse(arena, "lock", json, strlen(json), &owner), *err = NULL;
+  ntk_error *unread = ntk_value_parse_json(arena, "lock", json, strlen(json), &owner), *err = NULL;
   const ntk_value *shards = unread ? NULL : ntk_value_get(owner, "shards");
   if (shards && (int)ntk_value_number(shards) != folder->shards)
     err = ntk_fail(NTK_E_IO, "%s: a job that divides this study into %.0f shards is at work here, and this one says %d", folder->root,

@@ -94,21 +94,21 @@ out:
 
 /* What a run recorded: a matrix of its own, cut out of its journal line. */
 typedef struct {
-  ntk_arena *arena;
   const ntk_value *iteration, *metrics;
 } series;
 
 typedef struct {
-  series *run; /* one a row */
+  ntk_arena *arena; /* of all values */
+  series *run;      /* one a row */
   size_t count;
   double *iteration; /* the union, ascending */
   size_t iteration_count;
-  const char **name; /* borrowed from the runs' arenas */
+  const char **name; /* borrowed from the arena */
   size_t name_count, name_capacity;
 } collection;
 
 static void free_collection(collection *c) {
-  for (size_t i = 0; c->run && i < c->count; i++) ntk_arena_free(&c->run[i].arena);
+  ntk_arena_free(&c->arena);
   free(c->run);
   free(c->iteration);
   free(c->name);
@@ -130,8 +130,7 @@ static ntk_error *add_name(collection *c, const char *name) {
 
 static ntk_error *read_run(collection *c, series *s, const ntk_record *record) {
   const ntk_value *root = NULL;
-  NTK_TRY(ntk_arena_create(&s->arena));
-  NTK_TRY(ntk_value_parse(s->arena, record->id, record->result, strlen(record->result), &root));
+  NTK_TRY(ntk_value_parse_json(c->arena, record->id, record->result, strlen(record->result), &root));
   s->iteration = ntk_value_get(root, "iteration");
   s->metrics = ntk_value_get(root, "metrics");
   for (size_t i = 0; i < ntk_value_count(s->metrics); i++) NTK_TRY(add_name(c, ntk_value_key(s->metrics, i)));
@@ -163,6 +162,7 @@ static ntk_error *unite_iterations(collection *c) {
 
 static ntk_error *collect(const ntk_ledger *ledger, collection *c) {
   c->count = ledger->row_count;
+  NTK_TRY(ntk_arena_create(&c->arena));
   NTK_TRY(NTK_NEW(c->count, &c->run));
   for (size_t i = 0; i < c->count; i++) {
     const ntk_record *record = ntk_ledger_find(ledger, ledger->rows[i].id);
@@ -198,7 +198,7 @@ out:
 }
 
 static ntk_error *write_metrics(ntk_h5 *file, const ntk_ledger *ledger) {
-  collection c = {.run = NULL};
+  collection c = {.arena = NULL};
   ntk_error *err = NULL;
   NTK_TRY_OUT(collect(ledger, &c));
   if (c.iteration_count == 0) goto out;
@@ -227,12 +227,16 @@ static ntk_error *write_links(ntk_h5 *file, const ntk_ledger *ledger) {
   return NULL;
 }
 
+ntk_error *ntk_index_fill(const ntk_ledger *ledger, ntk_h5 *file) {
+  if (ledger->name) NTK_TRY(ntk_h5_attribute_text(file, "/", "study", ledger->name));
+  if (ledger->row_count) NTK_TRY(write_runs(file, ledger));
+  return write_metrics(file, ledger);
+}
+
 static ntk_error *write_file(const ntk_ledger *ledger, const char *path) {
   ntk_h5 *file = NULL;
   NTK_TRY(ntk_h5_create(path, &file));
-  ntk_error *err = ledger->name ? ntk_h5_attribute_text(file, "/", "study", ledger->name) : NULL;
-  if (!err && ledger->row_count) err = write_runs(file, ledger);
-  if (!err) err = write_metrics(file, ledger);
+  ntk_error *err = ntk_index_fill(ledger, file);
   if (!err) err = write_links(file, ledger);
   if (!err) return ntk_h5_commit(&file);
   ntk_h5_close(&file);
@@ -248,13 +252,14 @@ static ntk_error *wait_for_turn(const char *path, int *fd) {
   return NULL;
 }
 
-ntk_error *ntk_index_write(const ntk_ledger *ledger, const char *root) {
+ntk_error *ntk_index_write(ntk_ledger *ledger, const char *root, const char *own) {
   char *path = NULL, *turn = NULL;
   int fd = -1;
   ntk_error *err = NULL;
   NTK_TRY_OUT(ntk_path(&path, "%s/index.h5", root));
   NTK_TRY_OUT(ntk_path(&turn, "%s/log/index.lock", root));
   NTK_TRY_OUT(wait_for_turn(turn, &fd));
+  if (own) NTK_TRY_OUT(ntk_ledger_refresh(ledger, root, own));
   err = ntk_error_prefix(write_file(ledger, path), "%s", path);
 out:
   if (fd >= 0) close(fd);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <mpi.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #define RESTART_VARIABLE "NTKGAN_RESTARTED"
 #define TERMINAL_VARIABLE "NTKGAN_TERMINAL"
 
-static const double poll_seconds = 0.005, second_signal_seconds = 1.0;
+static const double poll_seconds = 0.005;
 
 /* --- where are we --------------------------------------------------------------------------------------------------------------- */
 
@@ -36,15 +37,20 @@ static int number_in_environment(const char *name) {
 
 static bool inside_step(void) { return getenv("SLURM_STEP_ID") && number_in_environment("SLURM_STEP_NUM_TASKS") > 1; }
 
-bool ntk_launch_inside(void) {
+/* A launcher has told this process its rank. */
+static bool has_rank(void) {
   static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"};
   for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
     if (getenv(marks[i])) return true;
-  return inside_step();
+  return false;
 }
 
-ntk_error *ntk_launch_check_single(void) {
-  if (!inside_step()) return NULL;
+bool ntk_launch_inside(void) { return has_rank() || inside_step(); }
+
+bool ntk_launch_speaks(void) { return !inside_step() || has_rank() || !number_in_environment("SLURM_PROCID"); }
+
+ntk_error *ntk_launch_check_single(int world) {
+  if (!inside_step() || world > 1 || (world == 0 && has_rank())) return NULL;
   return ntk_fail(NTK_E_USAGE,
                   "srun started %d copies that do not know of each other: use `srun --mpi=pmix` (`srun --mpi=list` shows what there is), "
                   "or run this command without srun: it starts mpirun itself",
@@ -89,6 +95,7 @@ int ntk_launch_exit(int status) {
   if (!getenv(LINK_VARIABLE) || !ntk_launch_inside()) return status;
   const char *rank = getenv("OMPI_COMM_WORLD_RANK");
   if (!rank) rank = getenv("PMIX_RANK");
+  if (!rank) rank = getenv("PMI_RANK"); /* MPICH */
   if (!rank || strcmp(rank, "0") != 0) return 0;
   char text[32];
   snprintf(text, sizeof text, "=%d\n", status);
@@ -99,7 +106,7 @@ int ntk_launch_exit(int status) {
 
 typedef struct {
   int link;
-  bool restarted, supervise;
+  bool restarted, supervise, saves;
   int workers;
 } job;
 
@@ -135,12 +142,14 @@ static void set_environment(const job *j) {
   }
 }
 
+#ifdef OMPI_MAJOR_VERSION
 /* Containers often forbid reading another process's memory, which Open MPI's shared memory uses for large messages and complains about. */
 static bool may_read_processes(void) {
   char from = 1, to = 0;
   struct iovec local = {&to, 1}, remote = {&from, 1};
   return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == 1;
 }
+#endif
 
 enum { MOST_ARGUMENTS = 64 };
 
@@ -173,6 +182,8 @@ static size_t mpirun_arguments(const job *j, const char *self, const char *ranks
       out[n++] = "-x";
       out[n++] = exported[i];
     }
+#else
+  (void)j;
 #endif
   out[n++] = self;
   return n;
@@ -210,22 +221,17 @@ static ntk_error *start(const job *j, char *const *argv, int ranks, pid_t *child
   return *child < 0 ? ntk_fail_errno(errno, "cannot start mpirun") : NULL;
 }
 
-/* Passes signals on until mpirun ends. mpirun kills its ranks on SIGTERM and SIGINT but forwards SIGUSR1: that is how a study is asked to stop;
- * a second signal is meant. */
+/* Passes signals on until mpirun ends. mpirun kills its ranks on SIGTERM and SIGINT but forwards SIGUSR1: that is how a study is asked to stop.
+ * Batch systems repeat themselves; only a second SIGINT means "at once". */
 static ntk_error *attend(const job *j, pid_t child, int *wait_status) {
   int passed = 0;
-  double first = 0;
   for (;;) {
     pid_t ended = waitpid(child, wait_status, WNOHANG);
     if (ended == child) return NULL;
     if (ended < 0 && errno != EINTR) return ntk_fail_errno(errno, "waiting for mpirun");
     int count = ntk_stop_count();
-    if (count > passed && passed == 0) {
-      kill(child, j->supervise ? SIGUSR1 : SIGTERM);
-      first = ntk_clock();
-    } else if (count > passed && ntk_clock() - first > second_signal_seconds) {
-      kill(child, SIGTERM);
-    }
+    bool at_once = !j->saves || ntk_stop_interrupts() > 1;
+    if (count > passed) kill(child, at_once ? SIGTERM : SIGUSR1);
     passed = count;
     ntk_sleep(poll_seconds);
   }
@@ -245,8 +251,22 @@ static ntk_error *run_once(const job *j, char *const *argv, int ranks, int *stat
   *status = left >= 0 ? left : code;
   bool cut_short = left == ntk_code_status(NTK_E_STOPPED) && !ntk_stop_count(); /* mpirun ends the others by SIGTERM when one dies */
   if ((left < 0 || cut_short) && code > 128) *death = code - 128;
+  if (left < 0 && ntk_stop_count()) {
+    /* Who asked us may have asked mpirun too, which is not as patient: nothing is lost but work since the last checkpoint. */
+    *status = ntk_code_status(NTK_E_STOPPED);
+    *death = 0;
+    return NULL;
+  }
   if (left < 0 && code == 0) return ntk_fail(NTK_E_MPI, "mpirun ended without a result");
   return NULL;
+}
+
+/* Open MPI's own statuses lie above those of signals: it has lost a node, say. */
+static void describe_death(int death, char *out, size_t size) {
+  if (death < NSIG)
+    snprintf(out, size, "a rank died of signal %d (%s)%s", death, strsignal(death), death == SIGKILL ? ": out of memory, or killed" : "");
+  else
+    snprintf(out, size, "mpirun ended with status %d: it has lost a host or a rank", 128 + death);
 }
 
 static ntk_error *supervise(job *j, char *const *argv, int ranks, const ntk_log *log, int *status) {
@@ -255,20 +275,17 @@ static ntk_error *supervise(job *j, char *const *argv, int ranks, const ntk_log 
     long events = 0;
     NTK_TRY(run_once(j, argv, ranks, status, &death, &events));
     if (!death) return NULL;
-    if (ntk_stop_count()) { /* killed on request: nothing is lost but work since the last checkpoint */
-      *status = ntk_code_status(NTK_E_STOPPED);
-      return NULL;
-    }
-    if (!j->supervise || events == 0)
-      return ntk_fail(NTK_E_MPI, "a rank died of signal %d (%s)%s", death, strsignal(death), death == SIGKILL ? ": out of memory, or killed" : "");
-    ntk_log_line(log, NTK_LOG_WARNING, "a rank died of signal %d (%s)%s; starting the job again", death, strsignal(death),
-                 death == SIGKILL ? ", out of memory or killed" : "");
+    char cause[96];
+    describe_death(death, cause, sizeof cause);
+    if (!j->supervise || events == 0) return ntk_fail(NTK_E_MPI, "%s", cause);
+    ntk_log_line(log, NTK_LOG_WARNING, "%s; starting the job again", cause);
     j->restarted = true;
   }
 }
 
-ntk_error *ntk_launch(char *const *argv, int ranks, bool supervised, const ntk_log *log, int *status) {
-  job j = {.link = memfd_create(LINK_NAME, MFD_CLOEXEC), .supervise = supervised, .workers = supervised && ranks > 1 ? ranks - 1 : ranks};
+ntk_error *ntk_launch(char *const *argv, int ranks, bool supervised, bool saves, const ntk_log *log, int *status) {
+  job j = {
+      .link = memfd_create(LINK_NAME, MFD_CLOEXEC), .supervise = supervised, .saves = saves, .workers = supervised && ranks > 1 ? ranks - 1 : ranks};
   ntk_stop stop = {.taken = 0};
   if (j.link < 0) return ntk_fail_errno(errno, "cannot make the supervisor's file");
   ntk_error *err = ntk_stop_begin(&stop);

@@ -19,8 +19,9 @@ void ntk_launch_prepare(void);
 
 /** Runs `mpirun -n ranks <this program> argv[1..]` and waits; signals SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU are passed on.
  *  Uses what root and oversubscription need, one BLAS thread a rank, explicit binding. With `supervise`, a job that died from a rank's death
- *  (signal, out of memory) is started again, up to a bound, with a line in the log. *status = exit status for main. */
-NTK_CHECKED ntk_error *ntk_launch(char *const *argv, int ranks, bool supervise, const ntk_log *log, int *status);
+ *  (signal, out of memory) is started again, up to a bound, with a line in the log. `saves`: the job is asked to stop, with its state saved, before it
+ *  is made to. *status = exit status for main. */
+NTK_CHECKED ntk_error *ntk_launch(char *const *argv, int ranks, bool supervise, bool saves, const ntk_log *log, int *status);
 
 /** What a rank's process should exit with: `status`, or, when ntk_launch() started the job, 0 after rank 0 has left the status for it (so
  *  that mpirun prints no banner about a run that failed or stopped in good order). */
@@ -35,7 +36,10 @@ bool ntk_launch_restarted(void);
 /** Whether standard error is a terminal behind mpirun's pipe. */
 bool ntk_launch_terminal(void);
 
-/** NTK_E_USAGE with the remedy when srun started several copies of this program that do not know of each other. */
-NTK_CHECKED ntk_error *ntk_launch_check_single(void);
+/** NTK_E_USAGE with the remedy when srun started several copies of this program that do not know of each other. `world`: how many ranks MPI
+ *  says there are; 0 before MPI was started, which in such a copy only ends it without a useful word. */
+NTK_CHECKED ntk_error *ntk_launch_check_single(int world);
+/** False in all but one of such copies: one message is enough. */
+bool ntk_launch_speaks(void);
 
 #endif

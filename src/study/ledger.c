@@ -102,7 +102,7 @@ static ntk_error *grow(ntk_ledger *ledger) {
   return NULL;
 }
 
-static ntk_error *find_or_add(ntk_ledger *ledger, const char *id, ntk_record **out) {
+ntk_error *ntk_ledger_find_or_add(ntk_ledger *ledger, const char *id, ntk_record **out) {
   *out = ntk_ledger_find(ledger, id);
   if (*out) return NULL;
   if (!ledger->records || ledger->record_count == ledger->record_capacity) NTK_TRY(grow(ledger));
@@ -207,12 +207,14 @@ static ntk_error *apply_run_event(ntk_ledger *ledger, const ntk_value *v, char *
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     if (strcmp(events[i].name, name) != 0 || length == 0 || length > 16) continue;
     ntk_record *record = NULL;
-    NTK_TRY(find_or_add(ledger, id, &record));
+    NTK_TRY(ntk_ledger_find_or_add(ledger, id, &record));
     NTK_TRY(describe(record, v));
     double time = number_of(v, "time");
-    /* A run that another shard's journal shows as done stays done; in one journal the order of lines decides. */
-    if (!events[i].always && record->state == NTK_DONE && time < record->time) return NULL;
+    /* A run that another shard's journal shows as done stays done; in one journal the order of lines decides, whatever the clock did. */
+    bool foreign = ledger->source > 0 && record->source != ledger->source;
+    if (foreign && !events[i].always && record->state == NTK_DONE && time < record->time) return NULL;
     record->time = time;
+    record->source = ledger->source;
     if (events[i].apply == on_started) record->job = ledger->jobs;
     return events[i].apply(record, v, result);
   }
@@ -259,6 +261,7 @@ static ntk_error *cut_result(char *json, size_t length, char **result) {
   char *at = strstr(json, mark);
   if (!at) return NULL;
   char *start = at + sizeof mark - 1;
+  if (start >= json + length) return NULL; /* cut short: no line of ours */
   NTK_TRY(ntk_copy_bytes(start, (size_t)(json + length - 1 - start), result));
   strcpy(at, "}");
   return NULL;
@@ -272,7 +275,7 @@ ntk_error *ntk_ledger_apply(ntk_ledger *ledger, const char *json, size_t length)
   NTK_TRY_OUT(ntk_copy_bytes(json, length, &head));
   NTK_TRY_OUT(cut_result(head, length, &result));
   NTK_TRY_OUT(ntk_arena_create(&arena));
-  NTK_TRY_OUT(ntk_value_parse(arena, "journal", head, strlen(head), &v));
+  NTK_TRY_OUT(ntk_value_parse_json(arena, "journal", head, strlen(head), &v));
   const char *event = text_of(v, "event");
   if (strcmp(event, "study") == 0)
     err = apply_study(ledger, v);
@@ -325,9 +328,13 @@ static ntk_error *add_journals(ntk_ledger *ledger, const char *root) {
 
 ntk_error *ntk_ledger_refresh(ntk_ledger *ledger, const char *root, const char *own) {
   NTK_TRY(add_journals(ledger, root));
-  for (size_t i = 0; i < ledger->journal_count; i++)
-    if (!own || strcmp(own, ledger->journals[i]) != 0) NTK_TRY(ntk_journal_read(ledger->journals[i], &ledger->positions[i], apply_line, ledger));
-  return NULL;
+  ntk_error *err = NULL;
+  for (size_t i = 0; i < ledger->journal_count && !err; i++) {
+    ledger->source = i + 1;
+    if (!own || strcmp(own, ledger->journals[i]) != 0) err = ntk_journal_read(ledger->journals[i], &ledger->positions[i], apply_line, ledger);
+  }
+  ledger->source = 0;
+  return err;
 }
 
 static void tell_damage(const ntk_log *log, const char *path, const ntk_journal_position *at) {

@@ -22,6 +22,7 @@ typedef struct {
   char **axis_paths, **axis_labels;
   ntk_state state;
   double time;           /* of the last event, seconds since 1970 */
+  size_t source;         /* the journal that it stood in */
   double seconds;        /* of the work, when done */
   int starts;            /* attempts so far */
   size_t job;            /* the job of the last attempt: a count over the journals as read */
@@ -46,6 +47,7 @@ typedef struct {
   int repetition;
   char **axes;                                /* label on each axis */
   double seconds, memory_bytes, output_bytes; /* estimates: on one core, a rank, of the run file */
+  double step_seconds;                        /* estimate: the longest time to where a checkpoint can be made, on one core */
   int group;                                  /* ranks */
 } ntk_row;
 
@@ -59,6 +61,7 @@ typedef struct {
   ntk_record *records;
   size_t *slots, slot_count; /* hash table over records: index + 1, 0 = empty */
   size_t jobs;               /* job lines seen */
+  size_t source;             /* the journal being read, from 1; 0 = this job's own events */
   size_t journal_count;
   char **journals;
   ntk_journal_position *positions;
@@ -71,6 +74,13 @@ void ntk_ledger_free(ntk_ledger **ledger);
  *  Without a plan the rows are made from the journals. */
 NTK_CHECKED ntk_error *ntk_ledger_load(const char *root, bool with_plan, const ntk_log *log, ntk_ledger **out);
 
+/** The same for a folder that must hold a study, with its plan: NTK_E_INPUT where it does not. Damage goes unmentioned. */
+NTK_CHECKED ntk_error *ntk_ledger_load_known(const char *folder, ntk_ledger **ledger);
+
+/** Adds the runs of another folder to `into`: of a run that both know, what is done counts. `from` is left to be freed. NTK_E_INPUT when the
+ *  swept settings are others. */
+NTK_CHECKED ntk_error *ntk_ledger_merge(ntk_ledger *into, ntk_ledger *from);
+
 /** Reads what was appended since to the journals, but for `own` (a path; NULL = none), and journals that are new. */
 NTK_CHECKED ntk_error *ntk_ledger_refresh(ntk_ledger *ledger, const char *root, const char *own);
 
@@ -79,6 +89,7 @@ NTK_CHECKED ntk_error *ntk_ledger_apply(ntk_ledger *ledger, const char *json, si
 
 /** NULL when nothing is known of this id. Valid until the next line is applied. */
 ntk_record *ntk_ledger_find(const ntk_ledger *ledger, const char *id);
+NTK_CHECKED ntk_error *ntk_ledger_find_or_add(ntk_ledger *ledger, const char *id, ntk_record **out);
 ntk_state ntk_ledger_state(const ntk_ledger *ledger, const char *id);
 
 /** Nobody is at work: what is marked as running was interrupted and waits. */

@@ -1,156 +1,256 @@
 #include "study/master.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "study/place.h"
+#include "study/queue.h"
 
-enum { IDLE = -1 };
 static const double shortest_pause = 2e-5, longest_pause = 1e-3;
+static const double ahead_seconds = 0.01; /* so much work may wait at a worker: enough to hide the master's answer, too little to be a tail */
+static const double gap_seconds = 0.02;   /* the gap is looked at again after that */
 
 /* Runs that were at work twice when their job died: the third time alone, so that nobody else is blamed. */
 enum { SUSPECT_DEATHS = 2 };
 
-/* A stretch of the work with groups of one size. */
+/* What a worker is at, alone or as the first of a group. */
+typedef struct {
+  size_t row[NTK_AHEAD]; /* a ring: the run at work, and the runs that were handed to a single worker ahead of time */
+  int first, count;
+  int size, *members; /* workers of the group, this one included; NULL: alone */
+  double since, pace; /* when its last outcome came; seconds from outcome to outcome, 0 = not known yet */
+} crew;
+
+/* When a crew is expected to be free, and of what size it is. */
+typedef struct {
+  double left;
+  int size;
+} ending;
+
 typedef struct {
   const ntk_comm *world;
   ntk_desk *desk;
-  int size, count; /* ranks a group, groups */
-  long long *row;  /* a group's row, or IDLE */
-  int busy;
-  const size_t *rows;
-  size_t row_count, next; /* waiting: rows[next..row_count) */
-  bool told;              /* the groups were told to stop */
-  ntk_error *failure;     /* of the desk: no more runs are handed out, and it is returned when the groups are idle */
-} stretch;
+  ntk_place place;
+  ntk_queue *queue;
+  crew *crews; /* a worker each */
+  int busy;    /* crews at work */
+  bool alone;  /* one run at a time */
+  bool told;   /* the crews were told to stop */
+  ntk_gap gap;
+  double gap_until;
+  ending *endings;    /* scratch, a worker each */
+  ntk_error *failure; /* of the desk: no more runs are handed out, and it is returned when the crews are idle */
+} hall;
 
-static int root_of(const stretch *s, int group) { return 1 + group * s->size; }
+static int rank_of(int worker) { return worker + 1; }
 
-static ntk_error *send_order(const ntk_comm *world, int rank, const ntk_order *order) {
-  return ntk_mpi(MPI_Send(order, (int)sizeof *order, MPI_BYTE, rank, NTK_TAG_ORDER, world->mpi), "MPI_Send");
+static void keep_failure(hall *h, ntk_error *err) {
+  h->failure = ntk_error_join(h->failure, err);
+  if (h->failure) h->desk->stopping = true;
 }
 
-static void keep_failure(stretch *s, ntk_error *err) {
-  s->failure = ntk_error_join(s->failure, err);
-  if (s->failure) s->desk->stopping = true;
+/* --- handing out ---------------------------------------------------------------------------------------------------------------- */
+
+/* The order with the ranks of the group behind it, to each of them. */
+static ntk_error *send_run(const hall *h, const ntk_row *row, const int *members, int size) {
+  const ntk_order head = {.kind = NTK_ORDER_RUN, .size = size, .index = (long long)row->index};
+  size_t bytes = sizeof head + (size_t)size * sizeof(int);
+  char *message = NULL;
+  NTK_TRY(ntk_alloc(bytes, 1, &message));
+  ntk_order *order = (ntk_order *)(void *)message;
+  *order = head;
+  memcpy(order->id, row->id, sizeof order->id);
+  for (int i = 0; i < size; i++) order->ranks[i] = rank_of(members[i]);
+  ntk_error *err = NULL;
+  for (int i = 0; i < size && !err; i++)
+    err = ntk_mpi(MPI_Send(message, (int)bytes, MPI_BYTE, rank_of(members[i]), NTK_TAG_ORDER, h->world->mpi), "MPI_Send");
+  free(message);
+  return err;
 }
 
-static ntk_error *hand_out(stretch *s) {
-  for (int g = 0; g < s->count && s->next < s->row_count && !s->desk->stopping; g++) {
-    if (s->row[g] != IDLE) continue;
-    size_t row = s->rows[s->next];
-    ntk_order order;
-    ntk_error *err = ntk_desk_begin(s->desk, row, &order);
+static void enlist(crew *c, size_t row) { c->row[(c->first + c->count++) % NTK_AHEAD] = row; }
+
+/* Starts a run on free workers. */
+static ntk_error *start(hall *h, size_t number) {
+  const ntk_row *row = &h->desk->ledger->rows[number];
+  int *members = NULL;
+  NTK_TRY(NTK_NEW((size_t)row->group, &members));
+  ntk_error *err = ntk_desk_begin(h->desk, number);
+  if (err) {
+    keep_failure(h, err);
+    free(members);
+    return NULL;
+  }
+  ntk_place_take(&h->place, row->group, members);
+  crew *c = &h->crews[members[0]];
+  enlist(c, number);
+  c->since = ntk_clock();
+  c->size = row->group;
+  h->busy++;
+  err = send_run(h, row, members, row->group);
+  if (c->size > 1)
+    c->members = members;
+  else
+    free(members);
+  return err;
+}
+
+static int sooner(const void *a, const void *b) {
+  double x = ((const ending *)a)->left, y = ((const ending *)b)->left;
+  return (x > y) - (x < y);
+}
+
+/* When the first in the queue can have its workers, and what it leaves over then. */
+static void look_for_gap(hall *h, int wanted) {
+  int free = h->place.free, count = 0;
+  double now = ntk_clock(), reached = 0;
+  if (now < h->gap_until) return;
+  h->gap_until = now + gap_seconds;
+  for (int w = 0; w < h->place.workers; w++) {
+    const crew *c = &h->crews[w];
+    if (c->count) h->endings[count++] = (ending){ntk_desk_seconds_left(h->desk, c->row[c->first]), c->size};
+  }
+  qsort(h->endings, (size_t)count, sizeof *h->endings, sooner);
+  for (int i = 0; i < count && free < wanted; i++) {
+    free += h->endings[i].size;
+    reached = h->endings[i].left;
+  }
+  h->gap = (ntk_gap){reached / ntk_desk_rate(h->desk), free > wanted ? free - wanted : 0};
+}
+
+static ntk_error *hand_out(hall *h) {
+  size_t row;
+  while (!h->desk->stopping && h->place.free > 0 && !(h->alone && h->busy > 0) && ntk_queue_first(h->queue, &row)) {
+    int wanted = h->desk->ledger->rows[row].group;
+    if (wanted > h->place.free) look_for_gap(h, wanted);
+    if (!ntk_queue_take(h->queue, h->place.free, &h->gap, &row)) return NULL;
+    if (ntk_desk_in_time(h->desk, row)) NTK_TRY(start(h, row));
+    h->gap_until = 0;
+  }
+  return NULL;
+}
+
+/* Very short runs wait at their worker, so that it need not wait for the master. */
+static ntk_error *hand_ahead(hall *h, int worker) {
+  crew *c = &h->crews[worker];
+  size_t row;
+  while (!h->desk->stopping && !h->alone && c->count > 0 && c->size == 1 && c->pace > 0 && c->count < NTK_AHEAD &&
+         c->count * c->pace < ahead_seconds) {
+    if (!ntk_queue_first(h->queue, &row) || h->desk->ledger->rows[row].group > 1) return NULL;
+    if (!ntk_queue_take(h->queue, 1, &h->gap, &row)) return NULL;
+    if (!ntk_desk_in_time(h->desk, row)) continue;
+    ntk_error *err = ntk_desk_begin(h->desk, row);
     if (err) {
-      keep_failure(s, err);
+      keep_failure(h, err);
       return NULL;
     }
-    s->next++;
-    for (int r = 0; r < s->size; r++) NTK_TRY(send_order(s->world, root_of(s, g) + r, &order));
-    s->row[g] = (long long)row;
-    s->busy++;
+    enlist(c, row);
+    NTK_TRY(send_run(h, &h->desk->ledger->rows[row], &worker, 1));
   }
   return NULL;
 }
 
-static ntk_error *take_outcome(stretch *s, int group, const MPI_Status *status) {
+/* --- listening ------------------------------------------------------------------------------------------------------------------ */
+
+static ntk_error *receive(const hall *h, const MPI_Status *status, char **message) {
   int bytes = 0;
-  char *message = NULL;
-  ntk_outcome outcome = {0};
   NTK_TRY(ntk_mpi(MPI_Get_count(status, MPI_BYTE, &bytes), "MPI_Get_count"));
-  NTK_TRY(ntk_alloc((size_t)bytes + 1, 1, &message));
-  ntk_error *err = ntk_mpi(MPI_Recv(message, bytes, MPI_BYTE, status->MPI_SOURCE, NTK_TAG_OUTCOME, s->world->mpi, MPI_STATUS_IGNORE), "MPI_Recv");
-  if (!err) {
-    memcpy(&outcome, message, sizeof outcome);
-    keep_failure(s, ntk_desk_end(s->desk, (size_t)s->row[group], &outcome, outcome.text_bytes ? message + sizeof outcome : NULL));
-    s->row[group] = IDLE;
-    s->busy--;
-  }
-  free(message);
-  return err;
+  NTK_TRY(ntk_alloc((size_t)bytes + 1, 1, message));
+  return ntk_mpi(MPI_Recv(*message, bytes, MPI_BYTE, status->MPI_SOURCE, status->MPI_TAG, h->world->mpi, MPI_STATUS_IGNORE), "MPI_Recv");
 }
 
-static ntk_error *take_progress(stretch *s, int group, const MPI_Status *status) {
-  ntk_progress progress;
-  NTK_TRY(ntk_mpi(MPI_Recv(&progress, (int)sizeof progress, MPI_BYTE, status->MPI_SOURCE, NTK_TAG_PROGRESS, s->world->mpi, MPI_STATUS_IGNORE),
-                  "MPI_Recv"));
-  if (s->row[group] != IDLE) ntk_desk_progress(s->desk, (size_t)s->row[group], &progress);
-  return NULL;
+static void release(hall *h, int worker) {
+  crew *c = &h->crews[worker];
+  for (int i = 0; i < c->size; i++) ntk_place_give(&h->place, c->members ? c->members[i] : worker);
+  free(c->members);
+  c->members = NULL;
+  c->pace = c->size > 1 ? 0 : c->pace;
+  h->busy--;
 }
 
-static ntk_error *take_note(stretch *s, const MPI_Status *status) {
-  int bytes = 0;
-  char *message = NULL;
+static ntk_error *take_outcome(hall *h, int worker, const char *message) {
+  crew *c = &h->crews[worker];
+  ntk_outcome outcome;
+  double now = ntk_clock();
+  if (c->count == 0) return ntk_fail(NTK_E_MPI, "rank %d reports a run that it was not given", rank_of(worker));
+  size_t row = c->row[c->first];
+  memcpy(&outcome, message, sizeof outcome);
+  c->pace = c->pace > 0 ? 0.75 * c->pace + 0.25 * (now - c->since) : now - c->since;
+  c->since = now;
+  c->first = (c->first + 1) % NTK_AHEAD;
+  c->count--;
+  keep_failure(h, ntk_desk_end(h->desk, row, &outcome, outcome.text_bytes ? message + sizeof outcome : NULL));
+  if (c->count > 0) return hand_ahead(h, worker);
+  release(h, worker);
+  NTK_TRY(hand_out(h));
+  return hand_ahead(h, worker);
+}
+
+static void take_note(hall *h, const char *message) {
   ntk_note note;
-  NTK_TRY(ntk_mpi(MPI_Get_count(status, MPI_BYTE, &bytes), "MPI_Get_count"));
-  NTK_TRY(ntk_alloc((size_t)bytes + 1, 1, &message));
-  ntk_error *err = ntk_mpi(MPI_Recv(message, bytes, MPI_BYTE, status->MPI_SOURCE, NTK_TAG_NOTE, s->world->mpi, MPI_STATUS_IGNORE), "MPI_Recv");
-  if (!err) {
-    memcpy(&note, message, sizeof note);
-    ntk_desk_say(s->desk, (ntk_log_level)note.level, "%s", message + sizeof note);
-  }
-  free(message);
-  return err;
+  memcpy(&note, message, sizeof note);
+  ntk_desk_say(h->desk, (ntk_log_level)note.level, "%s", message + sizeof note);
+}
+
+static void take_progress(hall *h, int worker, const char *message) {
+  const crew *c = &h->crews[worker];
+  ntk_progress progress;
+  memcpy(&progress, message, sizeof progress);
+  if (c->count > 0) ntk_desk_progress(h->desk, c->row[c->first], &progress);
 }
 
 /* All messages that are there. */
-static ntk_error *listen(stretch *s, bool *heard) {
+static ntk_error *listen(hall *h, bool *heard) {
   *heard = false;
   for (;;) {
     int there = 0;
     MPI_Status status;
-    NTK_TRY(ntk_mpi(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, s->world->mpi, &there, &status), "MPI_Iprobe"));
+    char *message = NULL;
+    NTK_TRY(ntk_mpi(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, h->world->mpi, &there, &status), "MPI_Iprobe"));
     if (!there) return NULL;
-    int group = (status.MPI_SOURCE - 1) / s->size;
-    switch (status.MPI_TAG) {
-      case NTK_TAG_OUTCOME: NTK_TRY(take_outcome(s, group, &status)); break;
-      case NTK_TAG_NOTE: NTK_TRY(take_note(s, &status)); break;
-      default: NTK_TRY(take_progress(s, group, &status)); break;
-    }
+    int worker = status.MPI_SOURCE - 1;
+    ntk_error *err = receive(h, &status, &message);
+    if (!err && status.MPI_TAG == NTK_TAG_OUTCOME) err = take_outcome(h, worker, message);
+    if (!err && status.MPI_TAG == NTK_TAG_NOTE) take_note(h, message);
+    if (!err && status.MPI_TAG == NTK_TAG_PROGRESS) take_progress(h, worker, message);
+    free(message);
+    NTK_TRY(err);
     *heard = true;
   }
 }
 
-static ntk_error *tell_stop(stretch *s) {
-  if (!s->desk->stopping || s->told) return NULL;
-  s->told = true;
-  for (int g = 0; g < s->count; g++)
-    if (s->row[g] != IDLE) NTK_TRY(ntk_mpi(MPI_Send(NULL, 0, MPI_BYTE, root_of(s, g), NTK_TAG_STOP, s->world->mpi), "MPI_Send"));
+static ntk_error *tell_stop(hall *h) {
+  if (!h->desk->stopping || h->told) return NULL;
+  h->told = true;
+  for (int w = 0; w < h->place.workers; w++)
+    if (h->crews[w].count > 0) NTK_TRY(ntk_mpi(MPI_Send(NULL, 0, MPI_BYTE, rank_of(w), NTK_TAG_STOP, h->world->mpi), "MPI_Send"));
   return NULL;
 }
 
-/* The groups exist; until every run of the stretch is done. */
-static ntk_error *serve(stretch *s) {
+/* Until every run of the queue is done. */
+static ntk_error *serve(hall *h) {
   double pause = shortest_pause;
   for (;;) {
     bool heard = false;
-    NTK_TRY(hand_out(s));
-    NTK_TRY(tell_stop(s));
-    if (s->busy == 0 && (s->next == s->row_count || s->desk->stopping)) return NULL;
-    NTK_TRY(listen(s, &heard));
-    keep_failure(s, ntk_desk_tick(s->desk));
+    NTK_TRY(hand_out(h));
+    NTK_TRY(tell_stop(h));
+    if (h->busy == 0 && (ntk_queue_left(h->queue) == 0 || h->desk->stopping)) return NULL;
+    NTK_TRY(listen(h, &heard));
+    keep_failure(h, ntk_desk_tick(h->desk));
     if (!heard) ntk_sleep(pause);
     pause = heard ? shortest_pause : pause < longest_pause ? 1.2 * pause : longest_pause;
   }
 }
 
-static ntk_error *form_groups(stretch *s) {
-  ntk_order order = {.kind = NTK_ORDER_GROUPS, .size = s->size, .count = s->count};
-  ntk_comm none;
-  for (int r = 1; r < s->world->size; r++) NTK_TRY(send_order(s->world, r, &order));
-  return ntk_comm_split(s->world, -1, &none);
-}
-
-static ntk_error *run_stretch(const ntk_comm *world, ntk_desk *desk, const size_t *rows, size_t count, int most_groups) {
-  int workers = world->size - 1, size = desk->ledger->rows[rows[0]].group;
-  stretch s = {.world = world, .desk = desk, .size = size, .count = workers / size, .rows = rows, .row_count = count};
-  if (s.count > most_groups) s.count = most_groups;
-  NTK_TRY(NTK_NEW((size_t)s.count, &s.row));
-  for (int g = 0; g < s.count; g++) s.row[g] = IDLE;
-  ntk_error *err = form_groups(&s);
-  if (!err) err = serve(&s);
-  free(s.row);
-  return ntk_error_join(err, s.failure);
+static ntk_error *serve_rows(hall *h, const size_t *rows, size_t count, bool alone) {
+  if (count == 0 || h->desk->stopping) return NULL;
+  h->alone = alone;
+  NTK_TRY(ntk_queue_create(h->desk->ledger, rows, count, h->place.workers, &h->queue));
+  ntk_error *err = serve(h);
+  ntk_queue_free(&h->queue);
+  return err;
 }
 
 static bool suspect(const ntk_desk *desk, size_t row) {
@@ -158,76 +258,87 @@ static bool suspect(const ntk_desk *desk, size_t row) {
   return record && record->deaths >= SUSPECT_DEATHS;
 }
 
-/* Sorts the work; suspects go to the end. Gives their number. */
-static size_t arrange(ntk_desk *desk) {
-  size_t suspects = 0, kept = 0;
-  ntk_plan_sort(desk->ledger, desk->todo, desk->todo_count);
-  size_t *apart = malloc((desk->todo_count + 1) * sizeof *apart);
-  if (!apart) return 0; /* then nobody is set apart */
-  for (size_t i = 0; i < desk->todo_count; i++) {
-    if (suspect(desk, desk->todo[i]))
-      apart[suspects++] = desk->todo[i];
-    else
-      desk->todo[kept++] = desk->todo[i];
-  }
-  memcpy(desk->todo + kept, apart, suspects * sizeof *apart);
-  free(apart);
-  return suspects;
+/* Moves the suspects to the end. Gives the number of the others. */
+static size_t set_suspects_apart(ntk_desk *desk) {
+  size_t common = 0;
+  for (size_t i = 0; i < desk->todo_count; i++)
+    if (!suspect(desk, desk->todo[i])) {
+      size_t row = desk->todo[i];
+      desk->todo[i] = desk->todo[common];
+      desk->todo[common++] = row;
+    }
+  return common;
 }
 
-ntk_error *ntk_master_run(const ntk_comm *world, ntk_desk *desk) {
-  size_t suspects = arrange(desk), common = desk->todo_count - suspects;
-  for (size_t from = 0, to; from < desk->todo_count && !desk->stopping; from = to) {
-    bool alone = from >= common;
-    int size = desk->ledger->rows[desk->todo[from]].group;
-    for (to = from + 1; to < desk->todo_count && desk->ledger->rows[desk->todo[to]].group == size && (to < common || alone);) to++;
-    NTK_TRY(run_stretch(world, desk, desk->todo + from, to - from, alone ? 1 : world->size));
-  }
-  return NULL;
+ntk_error *ntk_master_run(const ntk_comm *world, ntk_desk *desk, const int *nodes) {
+  hall h = {.world = world, .desk = desk};
+  size_t common = set_suspects_apart(desk);
+  ntk_error *err = NULL;
+  NTK_TRY_OUT(ntk_place_create(nodes + 1, world->size - 1, &h.place));
+  NTK_TRY_OUT(NTK_NEW((size_t)world->size, &h.crews));
+  NTK_TRY_OUT(NTK_NEW((size_t)world->size, &h.endings));
+  NTK_TRY_OUT(serve_rows(&h, desk->todo, common, false));
+  err = serve_rows(&h, desk->todo + common, desk->todo_count - common, true);
+out:
+  for (int w = 0; h.crews && w < h.place.workers; w++) free(h.crews[w].members);
+  free(h.crews);
+  free(h.endings);
+  ntk_place_free(&h.place);
+  return ntk_error_join(err, h.failure);
 }
 
 ntk_error *ntk_master_end(const ntk_comm *world) {
   const ntk_order order = {.kind = NTK_ORDER_END};
-  for (int r = 1; r < world->size; r++) NTK_TRY(send_order(world, r, &order));
+  for (int r = 1; r < world->size; r++) NTK_TRY(ntk_mpi(MPI_Send(&order, (int)sizeof order, MPI_BYTE, r, NTK_TAG_ORDER, world->mpi), "MPI_Send"));
   return NULL;
 }
 
-/* --- alone ---------------------------------------------------------------------------------------------------------------------- */
+/* --- without workers ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
   ntk_desk *desk;
   size_t row;
   ntk_error *failure;
-} alone;
+} solo;
 
-static bool alone_stop(void *context) {
-  alone *a = context;
-  if (!a->failure) a->failure = ntk_desk_tick(a->desk);
-  return a->failure || a->desk->stopping;
+static bool solo_stop(void *context) {
+  solo *s = context;
+  if (!s->failure) s->failure = ntk_desk_tick(s->desk);
+  return s->failure || s->desk->stopping;
 }
 
-static void alone_progress(void *context, long long iteration, long long iterations) {
-  alone *a = context;
-  ntk_progress progress = {iteration, iterations};
-  ntk_desk_progress(a->desk, a->row, &progress);
+static void solo_progress(void *context, long long iteration, long long iterations) {
+  solo *s = context;
+  const ntk_progress progress = {iteration, iterations};
+  ntk_desk_progress(s->desk, s->row, &progress);
+}
+
+static ntk_error *solo_run(const ntk_comm *world, const ntk_site *site, ntk_desk *desk, size_t row) {
+  solo s = {desk, row, NULL};
+  const ntk_calls calls = {solo_stop, solo_progress, &s};
+  const ntk_row *r = &desk->ledger->rows[row];
+  const ntk_assignment assignment = {r->index, r->id};
+  ntk_outcome outcome;
+  char *text = NULL;
+  NTK_TRY(ntk_desk_tick(desk));
+  if (desk->stopping || !ntk_desk_in_time(desk, row)) return NULL;
+  NTK_TRY(ntk_desk_begin(desk, row));
+  ntk_error *err = ntk_task_execute(world, site, &assignment, &calls, &outcome, &text);
+  if (!err) err = ntk_desk_end(desk, row, &outcome, text);
+  free(text);
+  return ntk_error_join(s.failure, err);
 }
 
 ntk_error *ntk_master_solo(const ntk_comm *world, const ntk_site *site, ntk_desk *desk) {
-  arrange(desk);
-  for (size_t i = 0; i < desk->todo_count; i++) {
-    alone a = {desk, desk->todo[i], NULL};
-    const ntk_calls calls = {alone_stop, alone_progress, &a};
-    ntk_order order;
-    ntk_outcome outcome;
-    char *text = NULL;
-    NTK_TRY(ntk_desk_tick(desk));
-    if (desk->stopping) return NULL;
-    NTK_TRY(ntk_desk_begin(desk, a.row, &order));
-    ntk_error *err = ntk_task_execute(world, site, &order, &calls, &outcome, &text);
-    if (!err) err = ntk_desk_end(desk, a.row, &outcome, text);
-    free(text);
-    err = ntk_error_join(a.failure, err);
-    NTK_TRY(err);
+  static const ntk_gap nothing = {0, 0};
+  size_t common = set_suspects_apart(desk);
+  ntk_error *err = NULL;
+  for (int part = 0; part < 2 && !err; part++) {
+    ntk_queue *queue = NULL;
+    size_t row;
+    err = ntk_queue_create(desk->ledger, part ? desk->todo + common : desk->todo, part ? desk->todo_count - common : common, 1, &queue);
+    while (!err && !desk->stopping && ntk_queue_take(queue, 1, &nothing, &row)) err = solo_run(world, site, desk, row);
+    ntk_queue_free(&queue);
   }
-  return NULL;
+  return err;
 }

@@ -161,37 +161,38 @@ static ntk_error *ranks_before(const ntk_ledger *ledger, const char *root, const
   return NULL;
 }
 
-static ntk_error *size_row(ntk_study *study, const ntk_limits *limits, size_t runs, int before, ntk_row *row) {
-  ntk_run_spec run = {0};
+/* Chooses the group. `runs`: that share the workers. */
+static ntk_error *size_row(const ntk_run_spec *run, const ntk_limits *limits, size_t runs, int before, ntk_row *row) {
   ntk_group_choice choice = {0};
-  NTK_TRY(ntk_study_run(study, row->index, &run));
-  ntk_error *err = choose(run.settings, limits, runs, before, &choice);
-  ntk_run_spec_free(&run);
+  NTK_TRY(ntk_error_prefix(choose(run->settings, limits, runs, before, &choice), "%s", row->label));
   row->group = choice.ranks;
   row->seconds = choice.need.seconds;
+  row->step_seconds = choice.need.step_seconds;
   row->memory_bytes = choice.need.memory_bytes;
   row->output_bytes = choice.need.output_bytes;
-  return ntk_error_prefix(err, "%s", row->label);
+  return NULL;
+}
+
+/* One run: its row (when `add`) and its size. */
+static ntk_error *plan_run(ntk_study *study, size_t index, const ntk_limits *limits, size_t runs, const char *root, bool add, ntk_ledger *ledger) {
+  ntk_run_spec run = {0};
+  int before = 0;
+  NTK_TRY(ntk_study_run(study, index, &run));
+  ntk_error *err = add ? add_row(study, ledger, &run) : NULL;
+  if (!err) err = ranks_before(ledger, root, ledger->rows[index].id, &before);
+  if (!err) err = size_row(&run, limits, runs, before, &ledger->rows[index]);
+  ntk_run_spec_free(&run);
+  return err;
 }
 
 ntk_error *ntk_plan_rows(ntk_study *study, const ntk_limits *limits, const ntk_batch_options *options, const char *root, ntk_ledger *ledger) {
-  size_t count = ntk_study_count(study), selected = 0;
+  size_t count = ntk_study_count(study), selected = 0, many = (size_t)limits->workers;
   NTK_TRY(add_axes(study, ledger));
   NTK_TRY(NTK_NEW(count, &ledger->rows));
   ledger->row_capacity = count;
-  for (size_t i = 0; i < count; i++) {
-    ntk_run_spec run = {0};
-    NTK_TRY(ntk_study_run(study, i, &run));
-    ntk_error *err = add_row(study, ledger, &run);
-    ntk_run_spec_free(&run);
-    NTK_TRY(err);
-  }
+  for (size_t i = 0; i < count; i++) NTK_TRY(plan_run(study, i, limits, many, root, true, ledger));
   NTK_TRY(ntk_plan_count(ledger, options, &selected));
-  for (size_t i = 0; i < count; i++) {
-    int before = 0;
-    NTK_TRY(ranks_before(ledger, root, ledger->rows[i].id, &before));
-    NTK_TRY(size_row(study, limits, selected, before, &ledger->rows[i]));
-  }
+  for (size_t i = 0; i < count && selected < many; i++) NTK_TRY(plan_run(study, i, limits, selected, root, false, ledger)); /* larger shares */
   return NULL;
 }
 
@@ -221,15 +222,3 @@ ntk_error *ntk_plan_refusal(ntk_study *study, const ntk_row *row, const ntk_limi
   ntk_run_spec_free(&run);
   return err;
 }
-
-/* --- order ---------------------------------------------------------------------------------------------------------------------- */
-
-static int by_size(const void *a, const void *b, void *context) {
-  const ntk_ledger *ledger = context;
-  const ntk_row *x = &ledger->rows[*(const size_t *)a], *y = &ledger->rows[*(const size_t *)b];
-  if (x->group != y->group) return x->group > y->group ? -1 : 1;
-  if (x->seconds != y->seconds) return x->seconds > y->seconds ? -1 : 1;
-  return x->index < y->index ? -1 : x->index > y->index;
-}
-
-void ntk_plan_sort(const ntk_ledger *ledger, size_t *rows, size_t count) { qsort_r(rows, count, sizeof *rows, by_size, (void *)ledger); }

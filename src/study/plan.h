@@ -58,7 +58,4 @@ NTK_CHECKED ntk_error *ntk_plan_count(const ntk_ledger *ledger, const ntk_batch_
 /** Why a row does not fit, with the ranks it would need. */
 NTK_CHECKED ntk_error *ntk_plan_refusal(ntk_study *study, const ntk_row *row, const ntk_limits *limits, char **message);
 
-/** Sorts row numbers: large groups first, then long runs first, then in study order. */
-void ntk_plan_sort(const ntk_ledger *ledger, size_t *rows, size_t count);
-
 #endif

@@ -11,30 +11,23 @@
 
 enum { MOST_LISTED = 60, LABEL_WIDTH = 24 };
 
-typedef struct {
-  size_t runs, left, refused;
-  double seconds, left_seconds, wall, output, memory; /* sums (work of one core), estimated wall time of what is left, largest memory of a rank */
-  double longest;
-} totals;
-
 static double wall_seconds(const ntk_row *row) { return row->seconds / (row->group > 0 ? row->group : 1); }
 
-static totals sum_up(const ntk_ledger *ledger, const ntk_batch_options *options, int workers) {
-  totals t = {0};
+static ntk_batch_totals sum_up(const ntk_ledger *ledger, const ntk_batch_options *options, int workers) {
+  ntk_batch_totals t = {0};
   for (size_t i = 0; i < ledger->row_count; i++) {
     const ntk_row *row = &ledger->rows[i];
     if (!ntk_plan_selected(row, options)) continue;
     t.runs++;
     t.refused += row->group == 0;
-    t.seconds += row->seconds;
     t.output += row->output_bytes;
     t.memory = fmax(t.memory, row->memory_bytes);
     if (ntk_ledger_state(ledger, row->id) == NTK_DONE || row->group == 0) continue;
     t.left++;
-    t.left_seconds += row->seconds;
+    t.seconds_left += row->seconds;
     t.longest = fmax(t.longest, wall_seconds(row));
   }
-  t.wall = fmax(t.longest, t.left_seconds / workers);
+  t.wall = fmax(t.longest, t.seconds_left / workers);
   return t;
 }
 
@@ -52,7 +45,8 @@ static ntk_error *write_refusals(ntk_study *study, const ntk_ledger *ledger, con
   return NULL;
 }
 
-static void write_table(const ntk_ledger *ledger, const ntk_batch_options *options, const ntk_limits *limits, const totals *t, ntk_text *out) {
+static void write_table(const ntk_ledger *ledger, const ntk_batch_options *options, const ntk_limits *limits, const ntk_batch_totals *t,
+                        ntk_text *out) {
   size_t listed = 0;
   int width = LABEL_WIDTH;
   for (size_t i = 0; i < ledger->row_count; i++)
@@ -70,9 +64,11 @@ static void write_table(const ntk_ledger *ledger, const ntk_batch_options *optio
       ntk_text_add(&output, "-");
     ntk_text_addf(out, "%-*s  %6d  %14s  %12s  %10s  %s\n", width, row->label, row->group, memory.bytes, time.bytes, output.bytes,
                   row->group ? ntk_state_word(ntk_ledger_state(ledger, row->id)) : "does not fit");
-    ntk_text_free(&memory);
-    ntk_text_free(&time);
-    ntk_text_free(&output);
+    ntk_text *parts[] = {&memory, &time, &output};
+    for (size_t p = 0; p < 3; p++) {
+      ntk_text_depend(out, parts[p]);
+      ntk_text_free(parts[p]);
+    }
     listed++;
   }
   if (t->runs > listed) ntk_text_addf(out, "... and %zu more (--json shows all)\n", t->runs - listed);
@@ -88,14 +84,15 @@ static void write_table(const ntk_ledger *ledger, const ntk_batch_options *optio
   ntk_text_add(out, "\n");
 }
 
-static void write_json(const ntk_ledger *ledger, const ntk_batch_options *options, const ntk_limits *limits, const totals *t, ntk_text *out) {
+static void write_json(const ntk_ledger *ledger, const ntk_batch_options *options, const ntk_limits *limits, const ntk_batch_totals *t,
+                       ntk_text *out) {
   ntk_json j = NTK_JSON(out);
   ntk_json_object(&j, NULL);
   ntk_json_string(&j, "study", ledger->name);
   ntk_json_integer(&j, "count", (long long)t->runs);
   ntk_json_integer(&j, "to_do", (long long)t->left);
   ntk_json_integer(&j, "workers", limits->workers);
-  ntk_json_number(&j, "core_seconds", t->left_seconds);
+  ntk_json_number(&j, "core_seconds", t->seconds_left);
   ntk_json_number(&j, "wall_seconds", t->wall);
   ntk_json_number(&j, "memory_bytes_per_rank", t->memory);
   ntk_json_number(&j, "memory_bytes_limit", limits->memory_bytes);
@@ -125,28 +122,51 @@ static ntk_error *load_ledger(const char *root, ntk_ledger **ledger) {
   return ntk_file_exists(root) ? ntk_ledger_load(root, false, NULL, ledger) : ntk_ledger_create(ledger);
 }
 
-ntk_error *ntk_batch_plan(const ntk_catalog *catalog, const ntk_batch_options *options, ntk_text *out) {
-  char *text = NULL, *root = NULL;
-  ntk_study *study = NULL;
-  ntk_ledger *ledger = NULL;
-  ntk_error *err = NULL;
-  const ntk_limits limits = {options->ranks > 0 ? options->ranks : 1, ntk_limits_memory(options->ranks > 0 ? options->ranks : 1)};
-  NTK_TRY_OUT(ntk_load_study(catalog, options, &text, &study));
-  NTK_TRY_OUT(ntk_load_root(options, study, &root));
-  NTK_TRY_OUT(load_ledger(root, &ledger));
-  NTK_TRY_OUT(ntk_plan_rows(study, &limits, options, root, ledger));
-  ntk_ledger_interrupt(ledger);
-  totals t = sum_up(ledger, options, limits.workers);
-  if (options->json) {
-    write_json(ledger, options, &limits, &t, out);
-  } else {
-    write_table(ledger, options, &limits, &t, out);
-    NTK_TRY_OUT(write_refusals(study, ledger, options, &limits, out));
+/* The study with what is known of its runs. Everything must be freed, also after an error. */
+typedef struct {
+  char *text, *root;
+  ntk_study *study;
+  ntk_ledger *ledger;
+} known;
+
+static ntk_error *get_known(const ntk_catalog *catalog, const ntk_batch_options *options, const ntk_limits *limits, known *k) {
+  NTK_TRY(ntk_load_study(catalog, options, &k->text, &k->study));
+  NTK_TRY(ntk_load_root(options, k->study, &k->root));
+  NTK_TRY(load_ledger(k->root, &k->ledger));
+  NTK_TRY(ntk_plan_rows(k->study, limits, options, k->root, k->ledger));
+  ntk_ledger_interrupt(k->ledger);
+  return NULL;
+}
+
+static void free_known(known *k) {
+  ntk_ledger_free(&k->ledger);
+  ntk_study_free(&k->study);
+  free(k->text);
+  free(k->root);
+}
+
+ntk_error *ntk_batch_sum(const ntk_catalog *catalog, const ntk_batch_options *options, double memory_bytes, ntk_batch_totals *out, char **root) {
+  const ntk_limits limits = {options->ranks, memory_bytes};
+  known k = {NULL, NULL, NULL, NULL};
+  ntk_error *err = get_known(catalog, options, &limits, &k);
+  if (!err) {
+    *out = sum_up(k.ledger, options, limits.workers);
+    *root = k.root;
+    k.root = NULL;
   }
-out:
-  ntk_ledger_free(&ledger);
-  ntk_study_free(&study);
-  free(text);
-  free(root);
+  free_known(&k);
+  return err;
+}
+
+ntk_error *ntk_batch_plan(const ntk_catalog *catalog, const ntk_batch_options *options, ntk_text *out) {
+  const ntk_limits limits = {options->ranks > 0 ? options->ranks : 1, ntk_limits_memory(options->ranks > 0 ? options->ranks : 1)};
+  known k = {NULL, NULL, NULL, NULL};
+  ntk_error *err = get_known(catalog, options, &limits, &k);
+  if (!err) {
+    ntk_batch_totals t = sum_up(k.ledger, options, limits.workers);
+    (options->json ? write_json : write_table)(k.ledger, options, &limits, &t, out);
+    if (!options->json) err = write_refusals(k.study, k.ledger, options, &limits, out);
+  }
+  free_known(&k);
   return err;
 }

@@ -5,7 +5,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "config/value.h"
-#include "io/file.h"
 #include "study/batch.h"
 #include "study/folder.h"
 #include "study/index.h"
@@ -81,7 +80,7 @@ static ntk_error *meet(void *context, const char *json) {
   ntk_arena *arena = NULL;
   const ntk_value *v = NULL;
   NTK_TRY(ntk_arena_create(&arena));
-  ntk_error *unread = ntk_value_parse(arena, "lock", json, strlen(json), &v);
+  ntk_error *unread = ntk_value_parse_json(arena, "lock", json, strlen(json), &v);
   ntk_error *err = add_owner(context, unread || ntk_value_kind_of(v) != NTK_MAP ? NULL : v);
   ntk_error_free(&unread);
   ntk_arena_free(&arena);
@@ -185,15 +184,42 @@ static void write_running(const ntk_ledger *ledger, const crew *c, ntk_text *out
   }
 }
 
-static void write_failed(const ntk_ledger *ledger, ntk_text *out) {
-  size_t listed = 0, failed = 0;
+/* "2 non-finite, 1 died" */
+static void write_causes(const ntk_ledger *ledger, ntk_text *out) {
+  struct {
+    const char *word;
+    size_t count;
+  } causes[16];
+  size_t kinds = 0;
   for (size_t i = 0; i < ledger->row_count; i++) {
     const ntk_record *record = ntk_ledger_find(ledger, ledger->rows[i].id);
-    if (!record || record->state != NTK_FAILED || failed++ >= MOST_LISTED) continue;
-    if (listed++ == 0) ntk_text_add(out, "  failed:\n");
-    ntk_text_addf(out, "    %s  %s\n", ledger->rows[i].label, record->message ? record->message : "");
+    if (!record || record->state != NTK_FAILED) continue;
+    const char *word = record->problem ? record->problem : "unknown";
+    size_t k = 0;
+    while (k < kinds && strcmp(causes[k].word, word) != 0) k++;
+    if (k == sizeof causes / sizeof *causes) continue;
+    if (k == kinds) {
+      causes[kinds].word = word;
+      causes[kinds++].count = 0;
+    }
+    causes[k].count++;
   }
-  if (failed > listed) ntk_text_addf(out, "    and %zu more (--json shows all)\n", failed - listed);
+  for (size_t k = 0; k < kinds; k++) ntk_text_addf(out, "%s%zu %s", k ? ", " : "", causes[k].count, causes[k].word);
+}
+
+static void write_failed(const ntk_ledger *ledger, ntk_text *out) {
+  size_t failed = 0;
+  for (size_t i = 0; i < ledger->row_count; i++) {
+    const ntk_record *record = ntk_ledger_find(ledger, ledger->rows[i].id);
+    if (!record || record->state != NTK_FAILED) continue;
+    if (failed == 0) {
+      ntk_text_add(out, "  failed: ");
+      write_causes(ledger, out);
+      ntk_text_add(out, " (`ntkgan run ... --retry-failed` tries them again)\n");
+    }
+    if (failed++ < MOST_LISTED) ntk_text_addf(out, "    %s  %s\n", ledger->rows[i].label, record->message ? record->message : "");
+  }
+  if (failed > MOST_LISTED) ntk_text_addf(out, "    and %zu more (--json shows all)\n", failed - MOST_LISTED);
 }
 
 static void write_people(const char *folder, const ntk_ledger *ledger, const crew *c, const ntk_outlook *outlook, ntk_text *out) {
@@ -215,22 +241,12 @@ static void write_people(const char *folder, const ntk_ledger *ledger, const cre
 
 /* --- front door ----------------------------------------------------------------------------------------------------------------- */
 
-static ntk_error *load_known(const char *folder, ntk_ledger **ledger) {
-  char **journals = NULL;
-  if (!ntk_file_exists(folder)) return ntk_fail(NTK_E_INPUT, "%s: there is no such folder", folder);
-  NTK_TRY(ntk_folder_journals(folder, &journals));
-  bool any = journals[0];
-  ntk_names_free(&journals);
-  if (!any) return ntk_fail(NTK_E_INPUT, "%s: holds no study (no journal-*.jsonl)", folder);
-  return ntk_ledger_load(folder, true, NULL, ledger);
-}
-
 ntk_error *ntk_batch_status(const char *folder, bool json, ntk_text *out, bool *over) {
   ntk_ledger *ledger = NULL;
   crew c = {.owners = NULL};
   ntk_outlook outlook;
   ntk_error *err = NULL;
-  NTK_TRY_OUT(load_known(folder, &ledger));
+  NTK_TRY_OUT(ntk_ledger_load_known(folder, &ledger));
   NTK_TRY_OUT(ntk_lock_visit(folder, meet, &c));
   interrupt_others(ledger, &c);
   ntk_outlook_see(ledger, NULL, NULL, c.active, c.active_count, c.workers, &outlook);
@@ -247,10 +263,10 @@ ntk_error *ntk_batch_index(const char *const *folders, size_t count, ntk_text *o
     ntk_ledger *ledger = NULL;
     crew c = {.owners = NULL};
     ntk_outlook outlook;
-    ntk_error *err = load_known(folders[i], &ledger);
+    ntk_error *err = ntk_ledger_load_known(folders[i], &ledger);
     if (!err) err = ntk_lock_visit(folders[i], meet, &c);
     if (!err) interrupt_others(ledger, &c);
-    if (!err) err = ntk_index_write(ledger, folders[i]);
+    if (!err) err = ntk_index_write(ledger, folders[i], NULL);
     if (!err) {
       ntk_outlook_see(ledger, NULL, NULL, c.active, c.active_count, 0, &outlook);
       ntk_text_addf(out, "%s/index.h5: ", folders[i]);

@@ -20,7 +20,11 @@ void ntk_stop_end(ntk_stop *stop);
 
 /** Number of the last such signal since ntk_stop_begin; 0 = none. */
 int ntk_stop_signal(void);
-/** How many came since. */
+/** How many came since; how many of them were SIGINT (the second one is meant: at once). */
 int ntk_stop_count(void);
+int ntk_stop_interrupts(void);
+
+/** From now on a second SIGINT ends this process at once. For processes that wait for nobody. */
+void ntk_stop_obey_second(void);
 
 #endif

@@ -31,18 +31,18 @@ static ntk_error *seal(const char *path, ntk_outcome *outcome) {
   return NULL;
 }
 
-static ntk_error *attempt(const ntk_comm *group, const ntk_site *site, const ntk_order *order, const ntk_calls *calls, ntk_outcome *outcome,
+static ntk_error *attempt(const ntk_comm *group, const ntk_site *site, const ntk_assignment *assignment, const ntk_calls *calls, ntk_outcome *outcome,
                           char **text) {
   static const char every[] = "resources.checkpoint_iterations";
   ntk_run_spec spec = {0};
   ntk_run_outcome result = {0};
   char *file = NULL, *checkpoint = NULL;
-  ntk_error *err = ntk_study_run(site->study, (size_t)order->index, &spec);
-  if (!err) err = ntk_path(&file, "%s/runs/%s.h5", site->root, order->id);
-  if (!err) err = ntk_path(&checkpoint, "%s/checkpoints/%s.h5", site->root, order->id);
+  ntk_error *err = ntk_study_run(site->study, assignment->index, &spec);
+  if (!err) err = ntk_path(&file, "%s/runs/%s.h5", site->root, assignment->id);
+  if (!err) err = ntk_path(&checkpoint, "%s/checkpoints/%s.h5", site->root, assignment->id);
   NTK_TRY_OUT(ntk_agree(group, err));
   ntk_run_job job = {.settings = spec.settings,
-                     .id = order->id,
+                     .id = assignment->id,
                      .label = spec.label,
                      .repetition = spec.repetition,
                      .file = file,
@@ -68,11 +68,11 @@ out:
   return err;
 }
 
-ntk_error *ntk_task_execute(const ntk_comm *group, const ntk_site *site, const ntk_order *order, const ntk_calls *calls, ntk_outcome *outcome,
-                            char **text) {
+ntk_error *ntk_task_execute(const ntk_comm *group, const ntk_site *site, const ntk_assignment *assignment, const ntk_calls *calls,
+                            ntk_outcome *outcome, char **text) {
   *outcome = (ntk_outcome){.code = NTK_OK};
   *text = NULL;
-  ntk_error *err = attempt(group, site, order, calls, outcome, text);
+  ntk_error *err = attempt(group, site, assignment, calls, outcome, text);
   outcome->code = (int)ntk_error_code(err);
   if (outcome->code == NTK_E_MPI) return err;
   if (err) {

@@ -7,17 +7,23 @@
 #include "config/study.h"
 
 /** Message tags. */
-enum { NTK_TAG_ORDER = 1, NTK_TAG_STOP, NTK_TAG_PROGRESS, NTK_TAG_NOTE, NTK_TAG_OUTCOME };
+enum { NTK_TAG_ORDER = 1, NTK_TAG_STOP, NTK_TAG_PROGRESS, NTK_TAG_NOTE, NTK_TAG_OUTCOME, NTK_TAG_GROUP };
 
-typedef enum { NTK_ORDER_GROUPS, NTK_ORDER_RUN, NTK_ORDER_END } ntk_order_kind;
+typedef enum { NTK_ORDER_RUN, NTK_ORDER_END } ntk_order_kind;
 
-/** From the master to a worker. */
+/** From the master to each worker of a group; the first of the ranks is the group's root. */
 typedef struct {
-  int kind;
-  int size, count; /* GROUPS: ranks a group, number of groups; the workers beyond size * count are in none */
-  long long index; /* RUN: of the run in the study */
+  int kind, size;  /* size: ranks of the group */
+  long long index; /* of the run in the study */
   char id[17];
+  int ranks[]; /* in the world */
 } ntk_order;
+
+/** Which run. */
+typedef struct {
+  size_t index; /* in the study */
+  const char *id;
+} ntk_assignment;
 
 /** From a group's root, now and then. */
 typedef struct {
@@ -55,7 +61,7 @@ typedef struct {
 
 /** Runs it. Collective over the group. A run's failure is an outcome, with the message as *text on the root (its result when it is done;
  *  caller frees); an error is returned only when the group is lost (NTK_E_MPI). */
-NTK_CHECKED ntk_error *ntk_task_execute(const ntk_comm *group, const ntk_site *site, const ntk_order *order, const ntk_calls *calls,
+NTK_CHECKED ntk_error *ntk_task_execute(const ntk_comm *group, const ntk_site *site, const ntk_assignment *assignment, const ntk_calls *calls,
                                         ntk_outcome *outcome, char **text);
 
 /** Waits for a message from `source` with `tag` (MPI_ANY_... allowed) without burning the core: looks, then sleeps, up to a millisecond. */

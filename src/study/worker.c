@@ -50,18 +50,23 @@ static ntk_error *work(const ntk_comm *world, const ntk_comm *group, const ntk_s
   const ntk_calls calls = {asked_to_stop, report_progress, &c};
   const ntk_log log = {.level = NTK_LOG_INFO, .rank = -1, .sink = send_note, .context = &c};
   const ntk_site here = {site->study, site->root, group->rank == 0 ? &log : NULL};
-  ntk_outcome outcome;
+  const ntk_assignment assignment = {(size_t)order->index, order->id};
+  ntk_outcome outcome = {.code = NTK_E_STOPPED};
   char *text = NULL;
-  NTK_TRY(ntk_task_execute(group, &here, order, &calls, &outcome, &text));
+  bool too_late = group->size == 1 && asked_to_stop(&c); /* handed out ahead of time */
+  if (!too_late) NTK_TRY(ntk_task_execute(group, &here, &assignment, &calls, &outcome, &text));
   ntk_error *err = group->rank == 0 ? send_with_text(world, NTK_TAG_OUTCOME, &outcome, sizeof outcome, text, (size_t)outcome.text_bytes) : NULL;
   free(text);
   return err;
 }
 
-static ntk_error *form_group(const ntk_comm *world, const ntk_order *order, ntk_comm *group) {
-  int number = (world->rank - 1) / order->size;
-  ntk_comm_free(group);
-  return ntk_comm_split(world, number < order->count ? number : -1, group);
+/* A run on a group of its own. Collective over the ranks of the order. */
+static ntk_error *work_together(const ntk_comm *world, const ntk_site *site, const ntk_order *order) {
+  ntk_comm group = {MPI_COMM_NULL, 0, 0};
+  NTK_TRY(ntk_comm_group(world, order->ranks, order->size, NTK_TAG_GROUP, &group));
+  ntk_error *err = work(world, &group, site, order);
+  ntk_comm_free(&group);
+  return err;
 }
 
 /* Stop messages that came too late for the run they were meant for. */
@@ -74,22 +79,27 @@ static ntk_error *drain(const ntk_comm *world) {
   }
 }
 
+static ntk_error *receive_order(const ntk_comm *world, ntk_order **order) {
+  MPI_Status status;
+  int bytes = 0;
+  NTK_TRY(ntk_task_wait(world, 0, NTK_TAG_ORDER, &status));
+  NTK_TRY(ntk_mpi(MPI_Get_count(&status, MPI_BYTE, &bytes), "MPI_Get_count"));
+  NTK_TRY(ntk_alloc((size_t)bytes, 1, order));
+  return ntk_mpi(MPI_Recv(*order, bytes, MPI_BYTE, 0, NTK_TAG_ORDER, world->mpi, MPI_STATUS_IGNORE), "MPI_Recv");
+}
+
 ntk_error *ntk_worker_run(const ntk_comm *world, const ntk_site *site) {
-  ntk_comm group = {MPI_COMM_NULL, 0, 0};
+  ntk_comm self = {MPI_COMM_NULL, 0, 0};
+  NTK_TRY(ntk_comm_create(MPI_COMM_SELF, &self));
   ntk_error *err = NULL;
-  for (bool over = false; !over;) {
-    ntk_order order;
-    MPI_Status status;
-    NTK_TRY_OUT(ntk_task_wait(world, 0, NTK_TAG_ORDER, &status));
-    NTK_TRY_OUT(ntk_mpi(MPI_Recv(&order, (int)sizeof order, MPI_BYTE, 0, NTK_TAG_ORDER, world->mpi, MPI_STATUS_IGNORE), "MPI_Recv"));
-    switch ((ntk_order_kind)order.kind) {
-      case NTK_ORDER_GROUPS: NTK_TRY_OUT(form_group(world, &order, &group)); break;
-      case NTK_ORDER_RUN: NTK_TRY_OUT(work(world, &group, site, &order)); break;
-      case NTK_ORDER_END: over = true; break;
-    }
+  for (bool over = false; !over && !err;) {
+    ntk_order *order = NULL;
+    err = receive_order(world, &order);
+    over = err || order->kind == NTK_ORDER_END;
+    if (!over) err = order->size == 1 ? work(world, &self, site, order) : work_together(world, site, order);
+    free(order);
   }
-  err = drain(world);
-out:
-  ntk_comm_free(&group);
+  if (!err) err = drain(world);
+  ntk_comm_free(&self);
   return err;
 }

@@ -1,9 +1,10 @@
 /* Rates of the kernel tiles on one core, each beside loops timed in the same repetition: the machine's speed drifts, ratios do not.
  * usage: tiles [--json] [--smoke] [PATTERN...]         cases whose name holds one of the patterns; the instruction set is that of NTKGAN_ISA
  *
- * `of peak` compares with the time that the counted arithmetic of an entry would take at the rate of a loop of multiply-adds: for ReLU layers 45
- * operations a layer for a value, 59 for value and gradient (counted in the loops, a multiply-add counting one); beside that those of the products:
- * 2d for the distance from differences or d from a matrix product, and d for a gradient. `dgemm flop` is an entry's time in operations of dgemm. */
+ * `of peak` compares with the time that an entry's formulas would take at the rate of a loop of multiply-adds: for ReLU layers 45 operations a layer
+ * for a value, 59 for value and gradient (of the leanest loops known, a multiply-add counting one; a loop that does more, or waits for the divider, is
+ * further from the bound); beside that those of the products: 2d for the distance from differences or d from a matrix product, and d for a gradient.
+ * `dgemm flop` is an entry's time in operations of dgemm. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

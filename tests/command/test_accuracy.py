@@ -119,6 +119,24 @@ def test_close_points_have_all_digits(tmp_path, d, bias, isa):
     assert value.max() < 1e-15 and slope.max() < 4e-15, (value, slope)
 
 
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("bias", [1, 0])
+@pytest.mark.parametrize("d", [2, 20])
+def test_single_precision_is_right_for_close_points_too(tmp_path, d, bias, isa):
+    value, slope = errors(tmp_path, d, bias, isa, "--precision", "single").T
+    assert value.max() < 4e-7 and slope.max() < 1e-6, (value, slope)
+    assert value.max() > 1e-9, "this is double precision"
+
+
+def test_single_precision_is_refused_where_it_is_not_there(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((2, 2)))
+    network = "{type: mlp, depth: 1, activation: tanh}"
+    failed = ntkgan("gram", tmp_path / "x.npy", "--network", network, "--precision", "single", "-o", tmp_path / "out.h5", status=None)
+    assert failed.returncode == 2 and "precision: single is for networks of relu" in failed.stderr
+    wrong = ntkgan("gram", tmp_path / "x.npy", "--network", network, "--precision", "half", "-o", tmp_path / "out.h5", status=None)
+    assert wrong.returncode == 2 and "expected double or single" in wrong.stderr
+
+
 if __name__ == "__main__":
     # The table: python3 tests/command/test_accuracy.py [OPTION OF gram]...
     with tempfile.TemporaryDirectory() as name:

@@ -1,8 +1,10 @@
 # ranks: 1
 """make install, and a program of another author that uses what was installed."""
 
+import ast
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -72,7 +74,7 @@ def test_a_program_links_by_pkg_config(prefix, tmp_path):
 
 def test_the_manual_names_every_command(prefix):
     page = (prefix / "share" / "man" / "man1" / "ntkgan.1").read_text()
-    for command in ("run", "check", "plan", "status", "index", "gram", "field", "mmd", "spectrum", "metric", "list", "help", "schema", "version"):
+    for command in ("run", "check", "plan", "status", "submit", "index", "gram", "field", "mmd", "spectrum", "metric", "list", "help", "schema", "version"):
         assert f".SS {command}\n" in page
     if shutil.which("groff"):
         done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page, capture_output=True, text=True)
@@ -90,3 +92,28 @@ def test_uninstall_leaves_nothing(tmp_path):
     assert "prefix=/usr\n" in (tmp_path / "usr" / "lib" / "pkgconfig" / "ntkgan.pc").read_text()
     make("uninstall", "PREFIX=/usr", f"DESTDIR={tmp_path}")
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def wanted_packages(section):
+    words, here = [], False
+    for line in (ROOT / "tools" / "packages.txt").read_text().splitlines():
+        here = line == f"[{section}]" if line.startswith("[") else here
+        words += line.split()[:1] if here and line and line[0] not in "[#" else []
+    return words
+
+
+def test_the_spack_recipe_is_of_this_version_and_knows_the_libraries():
+    text = (ROOT / "tools" / "spack" / "package.py").read_text()
+    ast.parse(text)
+    assert f'version("{make("print-VERSION").split()[2]}")' in text
+    libraries = {name.removeprefix("lib").split("-")[0] for name in wanted_packages("build") if name.startswith("lib") or name.endswith("-dev")}
+    known = {"openmpi": "mpi", "openblas": "blas", "yaml": "libyaml", "zlib1g": "zlib-api"}
+    assert {known.get(name, name) for name in libraries} <= set(re.findall(r'depends_on\("([a-z0-9-]+)', text))
+
+
+def test_the_commands_of_the_image_are_shell_and_name_what_is_there():
+    text = (ROOT / "tools" / "apptainer" / "ntkgan.def").read_text()
+    sections = dict(re.findall(r"^%(\w+)\n(.*?)(?=^%|\Z)", text, re.M | re.S))
+    for name in ("post", "test", "runscript", "environment"):
+        subprocess.run(["sh", "-n"], input=sections[name], text=True, check=True)
+    assert "tools/install.sh build tools" in sections["post"] and os.access(ROOT / "tools" / "install.sh", os.X_OK)

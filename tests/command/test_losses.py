@@ -77,20 +77,19 @@ def loss_of(name):
     return {"fgan": {"divergence": "alpha", "alpha": float(name[6:])}} if name.startswith("alpha-") else {"fgan": {"divergence": name}}
 
 
-def trained(kernel, mass, fakes, primes, time, momentum=None, ridge=0.0):
-    """w(time) by SciPy's 8th-order method."""
+def trained(kernel, mass, fakes, primes, time, momentum=None, ridge=0.0, start=0, decaying=0):
+    """w(time) by SciPy's 8th-order method; f = start + decaying e^(-ridge t) + K w."""
     n = len(mass)
     fake = np.arange(n) < fakes
 
-    def pull(w):
-        f = kernel @ w
+    def pull(w, t):
+        f = start + np.exp(-ridge * t) * decaying + kernel @ w
         return -mass * np.where(fake, primes[0](f), primes[1](f)) - ridge * w
 
-    def slope(_, y):
-        return pull(y) if momentum is None else np.r_[y[n:], pull(y[:n]) + (momentum - 1) * y[n:]]
+    def slope(t, y):
+        return pull(y, t) if momentum is None else np.r_[y[n:], pull(y[:n], t) + (momentum - 1) * y[n:]]
 
-    start = np.zeros(n if momentum is None else 2 * n)
-    done = solve_ivp(slope, (0, time), start, method="DOP853", rtol=3e-14, atol=1e-15)
+    done = solve_ivp(slope, (0, time), np.zeros(n if momentum is None else 2 * n), method="DOP853", rtol=3e-14, atol=1e-15)
     assert done.success
     return done.y[:n, -1]
 
@@ -146,6 +145,18 @@ def test_masses_under_the_peers_normalization(tmp_path, clouds, kernel, name, ma
     n = len(real) + len(fake)
     expected = trained(kernel, np.full(n, mass / n), len(fake), PRIMES[name], 3.0)
     _, _, weights = field(tmp_path, real, fake, loss_of(name), 3.0, "--normalization", "peer")
+    assert np.abs(weights - expected).max() <= 1e-10 * np.abs(expected).max()
+
+
+MASS = {"vanilla": 1}  # of each point under the peer's normalization, times the number of points; 2 for the others
+
+
+@pytest.mark.parametrize("name", PRIMES)
+def test_every_loss_with_momentum_ridge_and_equal_masses(tmp_path, clouds, kernel, name):
+    real, fake = clouds
+    n = len(real) + len(fake)
+    expected = trained(kernel, np.full(n, MASS.get(name, 2) / n), len(fake), PRIMES[name], 4.0, momentum=0.4, ridge=0.2)
+    _, _, weights = field(tmp_path, real, fake, loss_of(name), 4.0, "--normalization", "peer", "--momentum", 0.4, "--ridge", 0.2)
     assert np.abs(weights - expected).max() <= 1e-10 * np.abs(expected).max()
 
 
@@ -269,14 +280,14 @@ def test_weights_of_real_points_count_as_repetitions(tmp_path, clouds):
             "discriminator": {"network": yaml.safe_load(ERF), "time": 3.0},
             "train": {"iterations": 3, "step": 1.0},
             "record": {"every": 3, "metrics": []},
-            "sweep": {"discriminator.loss": ["vanilla", "vanilla_closed_form", "hinge", {"fgan": {"divergence": "kl"}}, {"fgan": {"divergence": "tv"}}]},
+            "sweep": {"discriminator.loss": EVERY},
         }
         (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
         ntkgan("run", tmp_path / "study.yaml", "-o", tmp_path / f"out-{name}", "--ranks", 1)
         with h5py.File(tmp_path / f"out-{name}" / "index.h5") as index:
             links = [index["links"][key]["trajectory/fake"][-1] for key in index["links"]]
             flows.append({index["links"][key].attrs["settings"].split("loss:")[1].split("time:")[0]: x for key, x in zip(index["links"], links)})
-    assert flows[0].keys() == flows[1].keys() and len(flows[0]) == 5
+    assert flows[0].keys() == flows[1].keys() and len(flows[0]) == len(EVERY)
     for loss, x in flows[0].items():
         assert np.abs(x - flows[1][loss]).max() <= 1e-11 and np.abs(x - fake).max() > 1e-3
 

@@ -67,3 +67,11 @@ def test_spectrum(files):
     for other in spectra[1:]:
         assert np.abs(other["eigenvalues"] - spectra[0]["eigenvalues"]).max() <= 1e-12 * spectra[0]["eigenvalues"][0]
         assert np.abs(other["eigenvectors"] - spectra[0]["eigenvectors"]).max() <= 1e-10
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_an_entry_that_is_not_finite_is_named(tmp_path, ranks):
+    np.save(tmp_path / "x.npy", np.full((300, 1), 1.5e-5))
+    network = "{type: mlp, depth: 25, activation: identity, weight_stddev: 9.0e5}"  # values below 1e308, gradients above
+    failed = ntkgan("gram", tmp_path / "x.npy", "--network", network, "--gradient", "-o", tmp_path / "out.h5", "--ranks", ranks, status=None)
+    assert failed.returncode == 1 and "gradient of k(x_0, z_0) is not finite" in failed.stderr

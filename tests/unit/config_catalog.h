@@ -50,6 +50,7 @@ static const ntk_choice catalog_generators[] = {{"particles", NULL, "", "points 
 
 static const ntk_choice catalog_integrators[] = {{"euler", NULL, "", "one step", NULL, NULL}};
 static const ntk_choice catalog_annealings[] = {{"none", NULL, "", "the same step", NULL, NULL}};
+static const ntk_choice catalog_starts[] = {{"zero", NULL, "", "zero", NULL, NULL}};
 static const ntk_choice catalog_optimizers[] = {{"sgd", NULL, "", "gradient steps", NULL, NULL}};
 static const ntk_choice catalog_lattices[] = {{"grid", NULL, "", "a rectangle", NULL, NULL}};
 
@@ -64,13 +65,14 @@ CATALOG_KIND(generators)
 CATALOG_KIND(integrators)
 CATALOG_KIND(annealings)
 CATALOG_KIND(optimizers)
+CATALOG_KIND(starts)
 CATALOG_KIND(lattices)
 
 #define CATALOG_ROW(name) \
   { #name, "help of " #name, sizeof catalog_##name / sizeof *catalog_##name, name##_at }
 static const ntk_choices catalog_kinds[] = {CATALOG_ROW(activations), CATALOG_ROW(networks),   CATALOG_ROW(data),        CATALOG_ROW(losses),
                                             CATALOG_ROW(metrics),     CATALOG_ROW(generators), CATALOG_ROW(integrators), CATALOG_ROW(annealings),
-                                            CATALOG_ROW(optimizers),  CATALOG_ROW(lattices)};
+                                            CATALOG_ROW(optimizers),  CATALOG_ROW(starts),     CATALOG_ROW(lattices)};
 static const ntk_catalog catalog = {sizeof catalog_kinds / sizeof *catalog_kinds, catalog_kinds};
 
 #endif

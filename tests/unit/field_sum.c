@@ -79,6 +79,31 @@ static void sums_equal_the_matrix_product(void **state) {
   }
 }
 
+/* Points prepared piece by piece: 100 000 centres are two pieces; ones that are equal add up to what one gives. */
+static void sums_over_pieces_of_points(void **state) {
+  (void)state;
+  enum { MANY = 100000, FEW = 40 };
+  problem p = make(2);
+  double *x = normals(FEW * 2, 1), *z = normals(2 * MANY, 2), *w = NULL, value[2][FEW], gradient[2][2 * FEW], whole[FEW];
+  ntk_prepared *queries = NULL, *centres = NULL;
+  OK(NTK_NEW(MANY, &w));
+  for (size_t j = 0; j < MANY; j++) w[j] = 1.0 / MANY;
+  const ntk_point_array some = {FEW, x}, many = {MANY, z};
+  OK(ntk_field_sum_points(&world, p.kernel, &some, &many, 1, w, value[0], gradient[0]));
+  OK(ntk_field_sum_points(&self, p.kernel, &some, &many, 1, w, value[1], gradient[1]));
+  assert_memory_equal(value[0], value[1], sizeof value[0]);
+  assert_memory_equal(gradient[0], gradient[1], sizeof gradient[0]);
+  OK(ntk_prepare(p.kernel, FEW, x, &queries));
+  OK(ntk_prepare(p.kernel, MANY, z, &centres));
+  OK(ntk_field_sum(&world, p.kernel, queries, centres, 1, w, whole, gradient[1]));
+  for (size_t i = 0; i < FEW; i++) CLOSE(value[0][i], whole[i], 1e-13 * fabs(whole[i]));
+  for (size_t i = 0; i < 2 * FEW; i++) CLOSE(gradient[0][i], gradient[1][i], 1e-13);
+  ntk_prepared_free(&queries);
+  ntk_prepared_free(&centres);
+  free(x), free(z), free(w);
+  release(&p);
+}
+
 static void ranks_change_no_bit(void **state) {
   (void)state;
   problem p = make(2);
@@ -127,6 +152,7 @@ static void stored_and_recomputed_products_agree_bit_for_bit(void **state) {
   } ways[] = {{&world, (size_t)1 << 30}, {&world, 0}, {&self, (size_t)1 << 30}};
   for (size_t i = 0; i < 3; i++) {
     ntk_operator *op = NULL;
+    assert_int_equal(ntk_operator_stores(ways[i].comm, M, ways[i].budget), ways[i].budget > 0);
     OK(ntk_operator_create(ways[i].comm, p.kernel, p.z, mass, ways[i].budget, &op));
     OK(ntk_operator_apply(op, p.w, y[i]));
     ntk_operator_free(&op);
@@ -168,7 +194,8 @@ static void krylov_equals_the_dense_function(void **state) {
     ntk_krylov_report report;
     OK(ntk_krylov_function(op, b, relaxation, &times[k], 1e-12, krylov, &report));
     OK(ntk_krylov_function(op_alone, b, relaxation, &times[k], 1e-12, alone, &report));
-    OK(ntk_dense_function(op, b, relaxation, &times[k], dense));
+    ntk_krylov_job job = {relaxation, &times[k], dense};
+    OK(ntk_dense_functions(op, b, 1, &job, 0, NULL));
     assert_memory_equal(krylov, alone, sizeof krylov);
     double gap = 0, norm = 0;
     for (size_t j = 0; j < M; j++) {
@@ -197,7 +224,8 @@ static void a_tiny_component_that_carries_the_result_is_found(void **state) {
   for (size_t j = 0; j < M; j++) b[j] = b[j] / norm + 1e-6 * p.w[j];
   ntk_krylov_report report;
   OK(ntk_krylov_function(op, b, relaxation, &t, 1e-10, krylov, &report));
-  OK(ntk_dense_function(op, b, relaxation, &t, dense));
+  ntk_krylov_job job = {relaxation, &t, dense};
+  OK(ntk_dense_functions(op, b, 1, &job, 0, NULL));
   double gap = 0, size = 0;
   for (size_t j = 0; j < M; j++) {
     gap += (krylov[j] - dense[j]) * (krylov[j] - dense[j]);
@@ -223,6 +251,7 @@ int main(int argc, char **argv) {
   check_ok(ntk_comm_create(MPI_COMM_WORLD, &world), "world", __FILE__, __LINE__);
   check_ok(ntk_comm_create(MPI_COMM_SELF, &self), "self", __FILE__, __LINE__);
   const struct CMUnitTest tests[] = {cmocka_unit_test(sums_equal_the_matrix_product),
+                                     cmocka_unit_test(sums_over_pieces_of_points),
                                      cmocka_unit_test(ranks_change_no_bit),
                                      cmocka_unit_test(matrices_are_symmetric_and_the_same_on_any_number_of_ranks),
                                      cmocka_unit_test(stored_and_recomputed_products_agree_bit_for_bit),

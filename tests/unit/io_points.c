@@ -18,7 +18,7 @@ static const char *in_folder(const char *name) {
   return path;
 }
 
-/* Reads points and expects exactly these, from both functions. */
+/* Reads points and expects exactly these, from every function that applies. */
 static void expect(const char *path, size_t n, size_t d, const double *values) {
   size_t got_n = 0, got_d = 0;
   double *x = NULL;
@@ -28,6 +28,12 @@ static void expect(const char *path, size_t n, size_t d, const double *values) {
   if (got_n != n || got_d != d) fail_msg("%s: %zu x %zu", path, got_n, got_d);
   for (size_t i = 0; i < n * d; i++)
     if (x[i] != values[i]) fail_msg("%s: value %zu is %g, expected %g", path, i, x[i], values[i]);
+  if (ntk_points_streams(path)) {
+    memset(x, 0, n * d * sizeof *x);
+    OK(ntk_points_read_into(path, n, d, x));
+    assert_memory_equal(x, values, n * d * sizeof *x);
+    FAILS(ntk_points_read_into(path, n + 1, d, x), NTK_E_INPUT, "expected");
+  }
   free(x);
 }
 

@@ -120,6 +120,53 @@ static void instruction_sets_agree(void **state) {
   }
 }
 
+/* Single precision beside double, on every instruction set, with the origin, coincident, collinear, tiny and large points (close ones:
+ * tests/command/test_accuracy.py); networks without such loops refuse. */
+static void single_precision_is_close(void **state) {
+  (void)state;
+  enum { N = 9, MOST = 20 };
+  const size_t dimensions[] = {1, 2, 3, 4, 9, MOST};
+  const double factors[N] = {1, 1, -1, 0, 1e2, 1e-4, 1e-100, -2, 1.0000001};
+  const char *sets[] = {"x86-64-v4", "x86-64-v3", "x86-64", "generic"};
+  double x[N * MOST], k[N * N], gradient[N * N * MOST], single_k[N * N], single_gradient[N * N * MOST];
+  size_t able = 0;
+  for (size_t i = 0; i < NETWORK_COUNT * 6 * 4; i++) {
+    const char *network = NETWORKS[i / 24], *kind = KINDS[i / 24 % 2];
+    size_t d = dimensions[i / 4 % 6];
+    setenv("NTKGAN_ISA", sets[i % 4], 1);
+    if (strcmp(ntk_kernel_isa(), sets[i % 4]) || strstr(network, "atanh") || strstr(network, "exp:")) continue;
+    fill_points(d, x, 9);
+    for (size_t j = N * d; j-- > 0;) x[j] = factors[j / d] * x[j % d] + (j / d == 8 && j % d == 0 ? 0.01 : 0);
+    pairing p, q = {NULL};
+    OK(ntk_kernel_parse(network, kind, d, &q.kernel));
+    ntk_error *err = ntk_kernel_use_single(q.kernel);
+    if (err) {
+      assert_int_equal(ntk_error_code(err), NTK_E_CONFIG);
+      ntk_error_free(&err);
+    } else {
+      able++;
+      p = pairing_make(network, kind, d, N, x, N, x);
+      OK(ntk_workspace_create(q.kernel, &q.workspace));
+      OK(ntk_prepare(q.kernel, N, x, &q.x));
+      OK(ntk_prepare(q.kernel, N, x, &q.z));
+      ntk_tile_values(p.kernel, p.workspace, pairing_tile(&p), k, N);
+      ntk_tile_values(q.kernel, q.workspace, pairing_tile(&q), single_k, N);
+      ntk_tile_gradients(p.kernel, p.workspace, pairing_tile(&p), gradient, N);
+      ntk_tile_gradients(q.kernel, q.workspace, pairing_tile(&q), single_gradient, N);
+      for (size_t j = 0; j < N * N; j++) CLOSE(single_k[j], k[j], 2e-6 * largest(N * N, k));
+      for (size_t j = 0; j < N * N * d; j++) {
+        bool tiny = j / d / N == 6 || j / d % N == 6; /* as good as the origin, where the gradient is that of both sides */
+        if (!isfinite(single_gradient[j])) fail_msg("%s %s d=%zu: gradient (%zu,%zu)", network, kind, d, j / d / N, j / d % N);
+        if (!tiny) CLOSE(single_gradient[j], gradient[j], 1e-5 * largest(N * N * d, gradient));
+      }
+      pairing_free(&p);
+    }
+    pairing_free(&q);
+  }
+  unsetenv("NTKGAN_ISA");
+  assert_true(able >= 24);
+}
+
 static void wrong_requests_are_errors(void **state) {
   (void)state;
   ntk_kernel *kernel;
@@ -142,6 +189,15 @@ static void wrong_requests_are_errors(void **state) {
   OK(ntk_kernel_parse("{type: mlp, depth: 1, activation: relu, bias_stddev: 1}", "ntk", 2, &kernel));
   assert_null(ntk_kernel_warning(kernel));
   ntk_kernel_free(&kernel);
+  static const char *const polynomials[] = {"identity", "{monomial: {degree: 2}}", "{polynomial: {coefficients: [1, 0, 2]}}",
+                                            "{hermite: {degree: 3}}"};
+  for (size_t i = 0; i < sizeof polynomials / sizeof *polynomials; i++) {
+    char network[128];
+    snprintf(network, sizeof network, "{type: mlp, depth: 2, activation: %s, bias_stddev: 1}", polynomials[i]);
+    OK(ntk_kernel_parse(network, "ntk", 2, &kernel));
+    assert_non_null(strstr(ntk_kernel_warning(kernel), "moments"));
+    ntk_kernel_free(&kernel);
+  }
 }
 
 int main(void) {
@@ -151,6 +207,7 @@ int main(void) {
       cmocka_unit_test(matrices_are_symmetric_with_the_diagonal),
       cmocka_unit_test(no_point_gives_nan),
       cmocka_unit_test(instruction_sets_agree),
+      cmocka_unit_test(single_precision_is_close),
       cmocka_unit_test(wrong_requests_are_errors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

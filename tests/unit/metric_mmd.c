@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "metric/mmd.h"
+#include "metric/mmd_quick.h"
 #include "reference.h"
 
 #define RBF "{type: rbf, bandwidth: 1.3}"
@@ -252,6 +253,69 @@ static void the_standard_error_is_that_of_repetitions(void **state) {
   CLOSE(errors / CASES, deviation, 0.15 * deviation); /* a standard deviation from 300 samples is good to 4 % */
 }
 
+static double gaussian(double x, double y) { return exp(-(x - y) * (x - y) / (2 * 1.3 * 1.3)); }
+
+static ntk_mmd_quick quick(const ntk_comm *comm, const ntk_measure *x, const ntk_measure *y, size_t block) {
+  ntk_mmd_quick out;
+  double *both = NULL;
+  ntk_kernel *kernel = NULL;
+  OK(NTK_NEW(x->n + y->n, &both));
+  memcpy(both, x->x, x->n * sizeof *both);
+  memcpy(both + x->n, y->x, y->n * sizeof *both);
+  const ntk_pair_points sample = {x->n, y->n, 1, both, NULL};
+  OK(ntk_kernel_parse(RBF, "ntk", 1, &kernel));
+  OK(ntk_mmd_quick_evaluate(comm, kernel, &sample, block, &out));
+  ntk_kernel_free(&kernel);
+  free(both);
+  return out;
+}
+
+static void quick_estimators_are_means_of_their_terms(void **state) {
+  const test_comms *comms = *state;
+  enum { B = 70, TERMS = 3 }; /* more than a strip of rows */
+  ntk_measure x = normal(B * TERMS + 5, 1, 11, 1, 0), y = normal(B * TERMS + 60, 1, 11, 2, 0.3);
+  double sum = 0, squares = 0, linear = 0;
+  for (size_t t = 0; t < TERMS; t++) {
+    ntk_measure u = uniform(B, 1, x.x + t * B), v = uniform(B, 1, y.x + t * B);
+    double term = u_statistic(&u, &v);
+    sum += term;
+    squares += term * term;
+    release(&u), release(&v);
+  }
+  ntk_mmd_quick block = quick(&comms->world, &x, &y, B), pairs = quick(&comms->world, &x, &y, 0), alone = quick(&comms->self, &x, &y, 0);
+  assert_int_equal(block.terms, TERMS);
+  CLOSE(block.value, sum / TERMS, 1e-15);
+  CLOSE(block.standard_error, sqrt((squares / TERMS - sum * sum / TERMS / TERMS) / (TERMS - 1)), 1e-9);
+  size_t terms = x.n / 2;
+  for (size_t t = 0; t < terms; t++) {
+    double a = x.x[2 * t], b = x.x[2 * t + 1], c = y.x[2 * t], d = y.x[2 * t + 1];
+    linear += gaussian(a, b) + gaussian(c, d) - gaussian(a, d) - gaussian(b, c);
+  }
+  assert_int_equal(pairs.terms, terms);
+  CLOSE(pairs.value, linear / (double)terms, 1e-15);
+  assert_memory_equal(&pairs, &alone, sizeof pairs);
+  release(&x), release(&y);
+}
+
+static void quick_standard_errors_are_those_of_repetitions(void **state) {
+  const test_comms *comms = *state;
+  enum { CASES = 200 };
+  for (size_t block = 0; block <= 8; block += 8) {
+    double sum = 0, squares = 0, errors = 0;
+    for (uint64_t seed = 0; seed < CASES; seed++) {
+      ntk_measure x = normal(320, 1, 3000 + seed, 1, 0), y = normal(320, 1, 3000 + seed, 2, 0);
+      ntk_mmd_quick mmd = quick(&comms->world, &x, &y, block);
+      sum += mmd.value;
+      squares += mmd.value * mmd.value;
+      errors += mmd.standard_error;
+      release(&x), release(&y);
+    }
+    double deviation = sqrt(squares / CASES - sum * sum / CASES / CASES);
+    CLOSE(sum / CASES, 0, 4 * deviation / sqrt(CASES));
+    CLOSE(errors / CASES, deviation, 0.2 * deviation);
+  }
+}
+
 int main(int argc, char **argv) {
   MPI_Init(&argc, &argv);
   const struct CMUnitTest tests[] = {cmocka_unit_test(equals_the_double_sums),
@@ -262,7 +326,9 @@ int main(int argc, char **argv) {
                                      cmocka_unit_test(the_level_is_kept_and_differences_are_found),
                                      cmocka_unit_test(the_order_of_the_points_does_not_matter_to_the_level),
                                      cmocka_unit_test(a_nearly_constant_kernel_keeps_its_digits),
-                                     cmocka_unit_test(the_standard_error_is_that_of_repetitions)};
+                                     cmocka_unit_test(the_standard_error_is_that_of_repetitions),
+                                     cmocka_unit_test(quick_estimators_are_means_of_their_terms),
+                                     cmocka_unit_test(quick_standard_errors_are_those_of_repetitions)};
   int failed = cmocka_run_group_tests(tests, comms_create, comms_free);
   MPI_Finalize();
   return failed;

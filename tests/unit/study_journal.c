@@ -213,6 +213,23 @@ static void a_history_is_put_together(void **state) {
   ntk_ledger_free(&ledger);
 }
 
+/* A clock that jumps back changes nothing: in one journal the order of lines decides. */
+static void the_clock_may_jump(void **state) {
+  (void)state;
+  static const char *const lines[] = {"{\"event\": \"started\", \"time\": 1000, \"id\": \"a\", \"label\": \"a\", \"axes\": {}, \"group\": 1}",
+                                      "{\"event\": \"done\", \"time\": 1001, \"id\": \"a\", \"seconds\": 1}",
+                                      "{\"event\": \"started\", \"time\": 500, \"id\": \"a\", \"group\": 1}",
+                                      "{\"event\": \"failed\", \"time\": 501, \"id\": \"a\", \"class\": \"numeric\", \"message\": \"no\"}"};
+  static const ntk_state expected[] = {NTK_RUNNING, NTK_DONE, NTK_RUNNING, NTK_FAILED};
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    ntk_ledger *ledger = NULL;
+    append(lines[i]);
+    good(ntk_ledger_load(folder, false, NULL, &ledger));
+    assert_int_equal(ntk_ledger_state(ledger, "a"), expected[i]);
+    ntk_ledger_free(&ledger);
+  }
+}
+
 /* Attempts that end without a word are counted, unless they had got further. */
 static void deaths_are_counted(void **state) {
   (void)state;
@@ -291,6 +308,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(foreign_lines_are_ignored, setup, teardown),
       cmocka_unit_test_setup_teardown(reading_goes_on_where_it_stopped, setup, teardown),
       cmocka_unit_test_setup_teardown(a_history_is_put_together, setup, teardown),
+      cmocka_unit_test_setup_teardown(the_clock_may_jump, setup, teardown),
       cmocka_unit_test_setup_teardown(deaths_are_counted, setup, teardown),
       cmocka_unit_test_setup_teardown(a_plan_comes_back, setup, teardown),
       cmocka_unit_test(many_runs_are_found_by_id),

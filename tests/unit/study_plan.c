@@ -86,20 +86,6 @@ static void what_no_number_helps_is_told_apart(void **state) {
   assert_int_equal(choice.needed, 0);
 }
 
-static void order_is_large_then_long_then_as_written(void **state) {
-  (void)state;
-  ntk_row rows[] = {{.index = 0, .group = 1, .seconds = 5},
-                    {.index = 1, .group = 1, .seconds = 9},
-                    {.index = 2, .group = 4, .seconds = 1},
-                    {.index = 3, .group = 1, .seconds = 9},
-                    {.index = 4, .group = 4, .seconds = 2}};
-  const ntk_ledger ledger = {.row_count = 5, .rows = rows};
-  size_t order[] = {0, 1, 2, 3, 4};
-  const size_t expected[] = {4, 2, 1, 3, 0};
-  ntk_plan_sort(&ledger, order, 5);
-  assert_memory_equal(order, expected, sizeof expected);
-}
-
 static void shards_share_the_runs_out(void **state) {
   (void)state;
   for (int shards = 1; shards <= 5; shards++)
@@ -163,11 +149,15 @@ static void durations_are_readable(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(auto_is_the_smallest_that_fits),     cmocka_unit_test(few_runs_share_the_workers),
-      cmocka_unit_test(an_earlier_attempt_keeps_its_ranks), cmocka_unit_test(a_given_number_is_kept),
-      cmocka_unit_test(what_no_number_helps_is_told_apart), cmocka_unit_test(order_is_large_then_long_then_as_written),
-      cmocka_unit_test(shards_share_the_runs_out),          cmocka_unit_test(only_matches_labels),
-      cmocka_unit_test(eta_follows_what_was_seen),          cmocka_unit_test(durations_are_readable),
+      cmocka_unit_test(auto_is_the_smallest_that_fits),
+      cmocka_unit_test(few_runs_share_the_workers),
+      cmocka_unit_test(an_earlier_attempt_keeps_its_ranks),
+      cmocka_unit_test(a_given_number_is_kept),
+      cmocka_unit_test(what_no_number_helps_is_told_apart),
+      cmocka_unit_test(shards_share_the_runs_out),
+      cmocka_unit_test(only_matches_labels),
+      cmocka_unit_test(eta_follows_what_was_seen),
+      cmocka_unit_test(durations_are_readable),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

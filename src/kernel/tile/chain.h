@@ -15,10 +15,10 @@
 
 #include "kernel/tile/engine.h"
 
-/** Arrays of the state. The output's k, k_A (delta_A without the NTK) and k_B are in K, and T_A or DELTA_A, and T_B or R_B. */
+/** Arrays of the state, NTK_BLOCK numbers each of the type of the loops (tile/real.h). */
 enum {
   NTK_CHAIN_C,
-  NTK_CHAIN_K,
+  NTK_CHAIN_T,
   NTK_CHAIN_DELTA_A,
   NTK_CHAIN_R_B,
   NTK_CHAIN_T_A,
@@ -29,10 +29,10 @@ enum {
   NTK_CHAIN_STATES
 };
 
-/** Tables over points in front of an activation: `tangent` t, `cosine` C, `height` C/(sqrt q + b), for a row times 2 b dq/dq of the input. The last three
- *  are not there for the first one. */
+/** Tables over points in front of an activation, of the type of the loops: `tangent` t, `cosine` C, `height` C/(sqrt q + b), for a row times 2 b dq/dq
+ *  of the input. The last three are not there for the first one. */
 typedef struct {
-  const double *root, *inverse, *tangent, *cosine, *height;
+  const void *root, *inverse, *tangent, *cosine, *height;
 } ntk_chain_columns;
 
 typedef struct {
@@ -41,21 +41,23 @@ typedef struct {
 
 enum { NTK_CHAIN_DIRECT = 3 };
 
-/** What the first layer starts from: x and z where the dimension is NTK_CHAIN_DIRECT or less, else (dimension 0) the state of ntk_engine.input. `dense`
- *  is the layer in front of the activation. */
+/** What the first layer starts from, in double precision whatever the loops have: x and z where the dimension is NTK_CHAIN_DIRECT or less, else
+ *  (dimension 0) the state of ntk_engine.input. `dense` is the layer in front of the activation, the inverses are of the roots behind it. */
 typedef struct {
   ntk_dense dense;
   size_t dimension, stride;
   double x[NTK_CHAIN_DIRECT];
-  const double *z, *column_q;
-  double row_q;          /* |x|^2/d; column_q alike */
+  const double *z, *column_q, *column_inverse;
+  double row_q; /* |x|^2/d; column_q alike */
+  double row_inverse;
   const double *general; /* NTK_R, NTK_S2, NTK_DELTA, NTK_P arrays of NTK_BLOCK */
 } ntk_chain_source;
 
 /** An activation and the dense layer behind it. */
 typedef struct {
   size_t groups;
-  double *state;
+  void *state;
+  double *k, *a, *b;           /* the last layer's results: k, and T_A and T_B, of an NNGP kernel delta_A and r_B */
   ntk_chain_row row, next_row; /* in front of this activation and of the next one */
   ntk_chain_columns columns, next_columns;
   double f, g;                 /* of the activation, times the weight of the dense layer behind it */

@@ -27,8 +27,11 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .add = NTK_TILE(ntk_reduce_add),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .features = NTK_TILE(ntk_series_features),
+    .gaussian = &NTK_TILE(ntk_gaussian),
+    .gaussian_single = &NTK_TILE(ntk_gaussian_single),
     .feature_row = NTK_TILE(ntk_feature_row),
     .feature_lanes = NTK_TILE(ntk_feature_lanes),
     .chain = &NTK_TILE(ntk_chain),
+    .chain_single = &NTK_TILE(ntk_chain_single),
     .image = &NTK_TILE(ntk_image),
 };

@@ -153,8 +153,9 @@ typedef struct {
   /* out[entry] = scale times the interpolant at a position; for NTK_LANES of each to (or `add`: added to) out[entry*stride + lane]. */
   void (*feature_row)(const ntk_octave_run *run, double position, double scale, double *out);
   void (*feature_lanes)(const ntk_octave_run *run, const double *position, const double *scale, bool add, double *out, size_t stride);
-  const struct ntk_chain_engine *chain; /* tile/chain.h */
-  const struct ntk_image_engine *image; /* tile/image.h */
+  const struct ntk_chain_engine *chain, *chain_single;          /* tile/chain.h */
+  const struct ntk_gaussian_engine *gaussian, *gaussian_single; /* tile/gaussian.h */
+  const struct ntk_image_engine *image;                         /* tile/image.h */
 } ntk_engine;
 
 /** Name of a symbol of this instruction set's build. */

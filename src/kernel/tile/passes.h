@@ -35,7 +35,8 @@ extern const ntk_pass_function NTK_TILE(ntk_layer_elu)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_dropout)[NTK_MODES];
 extern const ntk_pass_function NTK_TILE(ntk_layer_series)[NTK_MODES];
 
-extern const struct ntk_chain_engine NTK_TILE(ntk_chain);
+extern const struct ntk_gaussian_engine NTK_TILE(ntk_gaussian), NTK_TILE(ntk_gaussian_single);
+extern const struct ntk_chain_engine NTK_TILE(ntk_chain), NTK_TILE(ntk_chain_single);
 extern const struct ntk_image_engine NTK_TILE(ntk_image);
 extern const ntk_engine NTK_TILE(ntk_engine);
 

@@ -1,0 +1,110 @@
+#include "data/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/points.h"
+
+/* A file before its points are where they belong. */
+typedef struct {
+  const char *path;
+  size_t n, d;
+  double *x; /* NULL where the file is read in pieces */
+} part;
+
+static ntk_error *open_part(part *p) {
+  return ntk_points_streams(p->path) ? ntk_points_size(p->path, &p->n, &p->d) : ntk_points_read(p->path, &p->n, &p->d, &p->x);
+}
+
+static ntk_error *fill_part(part *p, double *x) {
+  if (!p->x) return ntk_points_read_into(p->path, p->n, p->d, x);
+  memcpy(x, p->x, p->n * p->d * sizeof *x);
+  free(p->x);
+  p->x = NULL;
+  return NULL;
+}
+
+static ntk_error *open_parts(part parts[2]) {
+  for (size_t i = 0; i < 2; i++) NTK_TRY(open_part(&parts[i]));
+  if (parts[0].d == parts[1].d) return NULL;
+  return ntk_fail(NTK_E_INPUT, "%s has dimension %zu, %s has %zu", parts[1].path, parts[1].d, parts[0].path, parts[0].d);
+}
+
+/* A window on memory of the node; false where there is none to be had (too small a /dev/shm, say). */
+static bool share_memory(const ntk_comm *node, size_t bytes, ntk_pool *pool) {
+  MPI_Aint size = node->rank ? 0 : (MPI_Aint)bytes;
+  int unit = 0;
+  void *own = NULL, *base = NULL;
+  bool good = MPI_Win_allocate_shared(size, sizeof(double), MPI_INFO_NULL, node->mpi, &own, &pool->window) == MPI_SUCCESS;
+  good = good && MPI_Win_shared_query(pool->window, 0, &size, &unit, &base) == MPI_SUCCESS && base;
+  pool->x = base;
+  return good;
+}
+
+/* Memory for the points: a window a node, or an array a rank. */
+static ntk_error *allocate(const ntk_comm *comm, const ntk_comm *node, ntk_pool *pool) {
+  size_t count = (pool->n + pool->m) * pool->d;
+  double private = 0;
+  if (node->size > 1) {
+    private = !share_memory(node, count * sizeof(double), pool);
+    NTK_TRY(ntk_comm_max(comm, &private));
+  }
+  if (node->size > 1 && private == 0) return ntk_mpi(MPI_Win_lock_all(MPI_MODE_NOCHECK, pool->window), "MPI_Win_lock_all");
+  if (pool->window != MPI_WIN_NULL) MPI_Win_free(&pool->window);
+  pool->window = MPI_WIN_NULL;
+  pool->leads = true;
+  return ntk_agree(comm, NTK_NEW(count, &pool->x));
+}
+
+/* From rank 0 to the other leaders. */
+static ntk_error *spread(const ntk_comm *comm, const ntk_pool *pool) {
+  ntk_comm leaders;
+  NTK_TRY(ntk_comm_split(comm, pool->leads ? 0 : -1, &leaders));
+  ntk_error *err = leaders.size ? ntk_comm_bcast(&leaders, pool->x, (pool->n + pool->m) * pool->d * sizeof *pool->x, 0) : NULL;
+  ntk_comm_free(&leaders);
+  return err;
+}
+
+ntk_error *ntk_pool_read(const ntk_comm *comm, const char *first, const char *second, ntk_pool *out) {
+  part parts[2] = {{.path = first}, {.path = second}};
+  ntk_comm node = {MPI_COMM_NULL, 0, 0};
+  *out = (ntk_pool){.window = MPI_WIN_NULL};
+  ntk_error *err = NULL;
+  NTK_TRY_OUT(ntk_agree(comm, comm->rank ? NULL : open_parts(parts)));
+  size_t sizes[3] = {parts[0].n, parts[1].n, parts[0].d};
+  NTK_TRY_OUT(ntk_comm_bcast(comm, sizes, sizeof sizes, 0));
+  out->n = sizes[0];
+  out->m = sizes[1];
+  out->d = sizes[2];
+  NTK_TRY_OUT(ntk_comm_split_node(comm, &node));
+  out->leads = node.rank == 0;
+  NTK_TRY_OUT(allocate(comm, &node, out));
+  if (comm->rank == 0) err = fill_part(&parts[0], out->x);
+  if (comm->rank == 0 && !err) err = fill_part(&parts[1], out->x + out->n * out->d);
+  NTK_TRY_OUT(ntk_agree(comm, err));
+  NTK_TRY_OUT(spread(comm, out));
+  err = ntk_pool_publish(comm, out);
+out:
+  for (size_t i = 0; i < 2; i++) free(parts[i].x);
+  ntk_comm_free(&node);
+  if (err) ntk_pool_free(out);
+  return err;
+}
+
+ntk_error *ntk_pool_publish(const ntk_comm *comm, ntk_pool *pool) {
+  if (pool->window == MPI_WIN_NULL) return NULL;
+  NTK_TRY(ntk_mpi(MPI_Win_sync(pool->window), "MPI_Win_sync"));
+  NTK_TRY(ntk_mpi(MPI_Barrier(comm->mpi), "MPI_Barrier"));
+  return ntk_mpi(MPI_Win_sync(pool->window), "MPI_Win_sync");
+}
+
+void ntk_pool_free(ntk_pool *pool) {
+  if (pool->window != MPI_WIN_NULL) {
+    MPI_Win_unlock_all(pool->window);
+    MPI_Win_free(&pool->window);
+  } else {
+    free(pool->x);
+  }
+  pool->x = NULL;
+}
