@@ -16,6 +16,9 @@
  *  NTK_E_NONFINITE if a result is not finite. */
 NTK_CHECKED ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t c,
                                      const double *w, double *value, double *gradient);
+/** The same at the first n points of x alone. */
+NTK_CHECKED ntk_error *ntk_field_sum_first(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, size_t n, const ntk_prepared *z,
+                                           size_t c, const double *w, double *value, double *gradient);
 
 /** n points, row-major n x d (the kernel's dimension); borrowed. */
 typedef struct {

@@ -58,13 +58,18 @@ static ntk_error *finish(const ntk_comm *comm, const size_t *start, size_t n, si
 
 ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t c, const double *w,
                          double *value, double *gradient) {
-  size_t n = ntk_prepared_count(x), d = ntk_kernel_dimension(kernel), rows = ntk_tile_rows(n), *start = NULL;
+  return ntk_field_sum_first(comm, kernel, x, ntk_prepared_count(x), z, c, w, value, gradient);
+}
+
+ntk_error *ntk_field_sum_first(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, size_t n, const ntk_prepared *z, size_t c,
+                               const double *w, double *value, double *gradient) {
+  size_t d = ntk_kernel_dimension(kernel), rows = ntk_tile_rows(n, d), *start = NULL;
   ntk_row_sum job = {
       .kernel = kernel, .x = x, .z = z, .m = ntk_prepared_count(z), .d = d, .c = c, .rows = rows, .w = w, .values = value, .gradients = gradient};
   ntk_error *err = NTK_NEW((size_t)comm->size + 1, &start);
   if (!err) err = ntk_row_sum_create(&job);
   NTK_TRY_OUT(ntk_agree(comm, err));
-  ntk_tile_deal(comm, n, start);
+  ntk_tile_deal(comm, n, rows, start);
   for (size_t row = start[comm->rank], end = start[comm->rank + 1]; row < end; row += rows) {
     size_t here = ntk_min_size(rows, end - row), values = value ? here * c : 0;
     ntk_row_sum_tile(&job, row, here);
@@ -118,13 +123,13 @@ static ntk_error *add_rows(ntk_row_sum *job, const ntk_point_array *x, const ntk
 
 ntk_error *ntk_field_sum_points(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_point_array *x, const ntk_point_array *z, size_t c,
                                 const double *w, double *value, double *gradient) {
-  size_t n = x->n, d = ntk_kernel_dimension(kernel), rows = ntk_tile_rows(n), piece = piece_of(d, rows), *start = NULL;
+  size_t n = x->n, d = ntk_kernel_dimension(kernel), rows = ntk_tile_rows(n, d), piece = piece_of(d, rows), *start = NULL;
   ntk_row_sum job = {
       .kernel = kernel, .m = ntk_min_size(z->n, piece_of(d, NTK_TILE_COLUMNS)), .d = d, .c = c, .rows = rows, .values = value, .gradients = gradient};
   ntk_error *err = NTK_NEW((size_t)comm->size + 1, &start);
   if (!err) err = ntk_row_sum_create(&job);
   NTK_TRY_OUT(ntk_agree(comm, err));
-  ntk_tile_deal(comm, n, start);
+  ntk_tile_deal(comm, n, rows, start);
   if (value) memset(value, 0, n * c * sizeof *value);
   if (gradient) memset(gradient, 0, n * d * sizeof *gradient);
   for (size_t row = start[comm->rank], end = start[comm->rank + 1]; !err && row < end; row += piece)

@@ -5,10 +5,13 @@
 
 #include "base/mem.h"
 
-size_t ntk_tile_rows(size_t n) { return n <= 2048 ? 16 : n <= 16384 ? 64 : 128; }
+size_t ntk_tile_rows(size_t n, size_t d) {
+  if (d > 16) return n <= 512 ? 32 : n <= 1024 ? 64 : 128;
+  return n <= 2048 ? 16 : n <= 16384 ? 64 : 128;
+}
 
-void ntk_tile_deal(const ntk_comm *comm, size_t n, size_t *start) {
-  size_t rows = ntk_tile_rows(n), tiles = (n + rows - 1) / rows, ranks = (size_t)comm->size;
+void ntk_tile_deal(const ntk_comm *comm, size_t n, size_t rows, size_t *start) {
+  size_t tiles = (n + rows - 1) / rows, ranks = (size_t)comm->size;
   for (size_t r = 0; r <= ranks; r++) start[r] = ntk_min_size(n, tiles * r / ranks * rows);
 }
 

@@ -8,11 +8,12 @@
 
 enum { NTK_TILE_COLUMNS = 256 };
 
-/** Rows of a tile: depends on n only, so that results do not depend on the number of ranks. */
-size_t ntk_tile_rows(size_t n);
+/** Rows of a tile of n points of R^d: depends on nothing else, so that results do not depend on the number of ranks. Points of many coordinates go
+ *  through matrix products, which are slow for few rows. */
+size_t ntk_tile_rows(size_t n, size_t d);
 
-/** Own rows of rank r of n rows: start[r] .. start[r+1], whole tiles. start has size+1 entries. */
-void ntk_tile_deal(const ntk_comm *comm, size_t n, size_t *start);
+/** Own rows of rank r of n rows: start[r] .. start[r+1], whole tiles of `rows`. start has size+1 entries. */
+void ntk_tile_deal(const ntk_comm *comm, size_t n, size_t rows, size_t *start);
 
 static inline size_t ntk_min_size(size_t a, size_t b) { return a < b ? a : b; }
 

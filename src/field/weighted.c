@@ -35,7 +35,7 @@ static void row_tile(weighted_job *job, size_t row, size_t rows, double *out) {
 }
 
 static ntk_error *allocate(const ntk_comm *comm, weighted_job *job, size_t **start) {
-  size_t rows = ntk_tile_rows(job->n);
+  size_t rows = ntk_tile_rows(job->n, job->d);
   NTK_TRY(NTK_NEW((size_t)comm->size + 1, start));
   NTK_TRY(ntk_workspace_create(job->kernel, &job->workspace));
   NTK_TRY(ntk_alloc(rows * NTK_TILE_COLUMNS, sizeof(double), &job->weight));
@@ -55,9 +55,9 @@ ntk_error *ntk_field_weighted_gradient(const ntk_comm *comm, const ntk_kernel *k
                       .rank = rank,
                       .left = left,
                       .right = right};
-  size_t *start = NULL, rows = ntk_tile_rows(job.n);
+  size_t *start = NULL, rows = ntk_tile_rows(job.n, job.d);
   ntk_error *err = ntk_agree(comm, allocate(comm, &job, &start));
-  if (!err) ntk_tile_deal(comm, job.n, start);
+  if (!err) ntk_tile_deal(comm, job.n, rows, start);
   for (size_t row = err ? 0 : start[comm->rank]; !err && row < start[comm->rank + 1]; row += rows)
     row_tile(&job, row, ntk_min_size(rows, start[comm->rank + 1] - row), out + row * job.d);
   for (int r = 0; !err && r <= comm->size; r++) start[r] *= job.d;

@@ -79,9 +79,9 @@ ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *setti
   if (d->heavy) d->damping = 1 - ntk_get_number(settings, "momentum");
   ntk_error *err = ntk_loss_create(settings, &d->loss);
   if (!err) err = read_alternation(settings, d);
-  if (!err) err = ntk_kernel_set_precision(d->kernel, ntk_get_text(settings, "precision"));
   if (!err) err = create_initial(settings, d);
   if (!err) err = ntk_kernel_create(ntk_value_get(settings, "network"), ntk_get_text(settings, "kernel"), dimension, &d->kernel);
+  if (!err) err = ntk_kernel_set_precision(d->kernel, ntk_get_text(settings, "precision"));
   if (err)
     ntk_discriminator_free(&d);
   else
@@ -148,16 +148,15 @@ static ntk_error *add_initial(ntk_discriminator *d, size_t n, const double *x, d
   return err;
 }
 
-ntk_error *ntk_discriminator_sum(ntk_discriminator *d, const ntk_prepared *at, double *value, double *gradient) {
-  NTK_TRY(ntk_field_sum(d->comm, d->kernel, at, d->points, 1, d->w, value, gradient));
+ntk_error *ntk_discriminator_sum(ntk_discriminator *d, const ntk_prepared *at, size_t n, double *value, double *gradient) {
+  NTK_TRY(ntk_field_sum_first(d->comm, d->kernel, at, n, d->points, 1, d->w, value, gradient));
   if (!d->old.count) return NULL;
   NTK_TRY(ntk_memory_prepare(d));
-  size_t n = ntk_prepared_count(at);
   double *f = NULL, *slope = NULL;
   ntk_error *err = value ? NTK_NEW(n, &f) : NULL;
   if (!err && gradient) err = NTK_NEW(n * d->d, &slope);
   err = ntk_agree(d->comm, err);
-  if (!err) err = ntk_field_sum(d->comm, d->kernel, at, d->old.prepared, 1, d->old.w, f, slope);
+  if (!err) err = ntk_field_sum_first(d->comm, d->kernel, at, n, d->old.prepared, 1, d->old.w, f, slope);
   if (!err && value) err = add(n, f, value);
   if (!err && gradient) err = add(n * d->d, slope, gradient);
   free(f);
@@ -168,8 +167,9 @@ ntk_error *ntk_discriminator_sum(ntk_discriminator *d, const ntk_prepared *at, d
 ntk_error *ntk_discriminator_evaluate(ntk_discriminator *d, size_t n, const double *x, double *value, double *gradient) {
   if (!d->points) return ntk_fail(NTK_E_INTERNAL, "a discriminator was evaluated before it was trained");
   ntk_prepared *queries = NULL;
-  NTK_TRY_ALL(d->comm, ntk_prepare(d->kernel, n, x, &queries));
-  ntk_error *err = ntk_discriminator_sum(d, queries, value, gradient);
+  bool trained_there = n <= d->fakes && !memcmp(x, ntk_prepared_points(d->points), n * d->d * sizeof *x); /* they are prepared */
+  if (!trained_there) NTK_TRY_ALL(d->comm, ntk_prepare(d->kernel, n, x, &queries));
+  ntk_error *err = ntk_discriminator_sum(d, trained_there ? d->points : queries, n, value, gradient);
   ntk_prepared_free(&queries);
   return !err && d->initial ? add_initial(d, n, x, value, gradient) : err;
 }

@@ -48,8 +48,8 @@ NTK_CHECKED ntk_error *ntk_memory_put(ntk_discriminator *d);
 /** Keeps at most d->centers old centres: the oldest are projected on the points of now, whose weights d->w change. Collective. */
 NTK_CHECKED ntk_error *ntk_memory_shorten(ntk_discriminator *d);
 
-/** f without f0 (n values, or NULL) and its gradient (n x d, or NULL) at prepared points. Collective. */
-NTK_CHECKED ntk_error *ntk_discriminator_sum(ntk_discriminator *d, const ntk_prepared *at, double *value, double *gradient);
+/** f without f0 (n values, or NULL) and its gradient (n x d, or NULL) at the first n of prepared points. Collective. */
+NTK_CHECKED ntk_error *ntk_discriminator_sum(ntk_discriminator *d, const ntk_prepared *at, size_t n, double *value, double *gradient);
 
 /** The prepared points of the memory, made when needed (NULL where it is empty). Collective. */
 NTK_CHECKED ntk_error *ntk_memory_prepare(ntk_discriminator *d);

@@ -123,7 +123,7 @@ static ntk_error *find_start(ntk_discriminator *d, batch *b) {
   ntk_error *err = d->initial ? NTK_NEW(b->n, &b->fixed) : NULL;
   if (!err && (trained || d->initial)) err = NTK_NEW(b->n, &b->start);
   NTK_TRY_ALL(d->comm, err);
-  if (trained) NTK_TRY(ntk_discriminator_sum(d, b->points, b->start, NULL));
+  if (trained) NTK_TRY(ntk_discriminator_sum(d, b->points, b->n, b->start, NULL));
   if (d->initial) NTK_TRY(ntk_net_evaluate(d->comm, d->initial, b->n, ntk_prepared_points(b->points), b->fixed, NULL));
   for (size_t k = 0; d->initial && k < b->n; k++) b->start[k] += b->fixed[k];
   return NULL;

@@ -137,6 +137,22 @@ def test_single_precision_is_refused_where_it_is_not_there(tmp_path):
     assert wrong.returncode == 2 and "expected double or single" in wrong.stderr
 
 
+def test_a_study_runs_in_single_precision(tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "study: single\n"
+        "data:\n  real: {type: ring, modes: 8, points: 60}\n  fake: {type: gaussian, dimension: 2, points: 50}\n"
+        "discriminator:\n  network: {type: mlp, depth: 2, activation: relu, bias_stddev: 1.0}\n  loss: lsgan\n"
+        "train: {iterations: 3, step: 10}\nrecord: {every: 3, metrics: [mmd2]}\n"
+    )
+    value = {}
+    for precision in ("double", "single"):
+        ntkgan("run", study, "-o", tmp_path / precision, "--ranks", 1, "--set", f"discriminator.precision={precision}")
+        with h5py.File(tmp_path / precision / "index.h5") as index:
+            value[precision] = index["metrics/mmd2"][0, -1]
+    assert 0 < abs(value["single"] / value["double"] - 1) < 1e-5
+
+
 if __name__ == "__main__":
     # The table: python3 tests/command/test_accuracy.py [OPTION OF gram]...
     with tempfile.TemporaryDirectory() as name:

@@ -137,7 +137,7 @@ static void single_precision_is_close(void **state) {
     if (strcmp(ntk_kernel_isa(), sets[i % 4]) || strstr(network, "atanh") || strstr(network, "exp:")) continue;
     fill_points(d, x, 9);
     for (size_t j = N * d; j-- > 0;) x[j] = factors[j / d] * x[j % d] + (j / d == 8 && j % d == 0 ? 0.01 : 0);
-    pairing p, q = {NULL};
+    pairing p, q = {.kernel = NULL};
     OK(ntk_kernel_parse(network, kind, d, &q.kernel));
     ntk_error *err = ntk_kernel_use_single(q.kernel);
     if (err) {
