@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Draws a study: trajectories.png, metrics.png, spectra.png and the table of final values (table.txt, .md, .tex).
+"""Draws a study: trajectories.png, metrics.png, spectra.png, fields-NAME.png and the table of final values (table.txt, .md, .tex).
 
 usage: tools/plot.py DIR [-o DIR/figures] [--metric sinkhorn]
 

@@ -10,13 +10,18 @@
 
 /* |z| up to which a standard normal density times an orthonormal Hermite polynomial counts. */
 #define HERMITE_RANGE 13.0
+/* The trapezoidal rule's step, in the argument of phi'': half of what the means need, since psi_n waves with the frequency sqrt(n); and n/q up to
+ * which both resolve that to rounding for a pole of phi at pi/2: (2 pi/step - 23)^2. */
+#define STEP (0.5 * NTK_QUADRATURE_STEP)
+#define RESOLVED 1500.0
 
-enum { NODES = NTK_OCTAVE_NODES, FIRST_END = -6, MOST_GAMMAS = 2 * NTK_SERIES_TERMS + 8 };
+enum { NODES = NTK_OCTAVE_NODES, FIRST_END = -6, FEW_TERMS = 160, MOST_GAMMAS = 2 * NTK_SERIES_TERMS + 8 };
 
 /* Work of making one octave. */
 typedef struct {
   const ntk_octaves *octaves;
   double range; /* |x| up to which phi'' counts */
+  double left;  /* of E phi''^2 behind the last term, relative */
   size_t most_nodes;
   double *z, *even, *odd, *psi; /* psi: two arrays */
   double *gamma;                /* room for NTK_SERIES_TERMS terms */
@@ -32,7 +37,7 @@ static void free_work(octave_work *w) {
 
 static ntk_error *allocate_work(octave_work *w, double largest) {
   w->range = ntk_function_range(w->octaves->function);
-  w->most_nodes = (size_t)(fmin(HERMITE_RANGE * fmax(1, sqrt(largest)), fmax(w->range, HERMITE_RANGE)) / NTK_QUADRATURE_STEP) + 2;
+  w->most_nodes = (size_t)(fmin(HERMITE_RANGE * fmax(1, sqrt(largest)), fmax(w->range, HERMITE_RANGE)) / STEP) + 2;
   NTK_TRY(NTK_NEW(w->most_nodes, &w->z));
   NTK_TRY(NTK_NEW(w->most_nodes, &w->even));
   NTK_TRY(NTK_NEW(w->most_nodes, &w->odd));
@@ -43,7 +48,7 @@ static ntk_error *allocate_work(octave_work *w, double largest) {
 /* Nodes and integrand for one variance: even and odd part of phi'', with the weight and psi_n = he_n exp(-z^2/4) in mind. */
 static size_t fill_nodes(octave_work *w, double q, ntk_means *means) {
   const ntk_function *function = w->octaves->function;
-  double step = ntk_quadrature_step(q), root = sqrt(q);
+  double step = 0.5 * ntk_quadrature_step(q), root = sqrt(q);
   size_t nodes = 0;
   bool here = NTK_NORMAL_RANGE * root <= w->range; /* these nodes do for the means as well */
   *means = here ? (ntk_means){0, 0, 0, 0, 0, 0} : ntk_function_means(function, q);
@@ -64,30 +69,23 @@ static size_t fill_nodes(octave_work *w, double q, ntk_means *means) {
   return nodes;
 }
 
-/* What one variance gives beside its gammas: how many there are, and what is left of E phi''^2 behind the last. */
-typedef struct {
+/* Fills w->gamma up to `count`. */
+static ntk_means fill_gammas(octave_work *w, double q, size_t count) {
   ntk_means means;
-  size_t gammas;
-  double left;
-} point_sums;
-
-/* Fills w->gamma up to `count`, or (`all` not set) until what is left is negligible. */
-static point_sums point_gammas(octave_work *w, double q, size_t count, bool all) {
-  point_sums sums;
-  size_t nodes = fill_nodes(w, q, &sums.means);
+  size_t nodes = fill_nodes(w, q, &means);
   /* The arrays of psi follow each other without a gap. */
   ntk_hermite h = {nodes, w->z, w->even, w->odd, w->psi};
-  double negligible = fmax(1e-4 * w->octaves->constants[NTK_SERIES_TOLERANCE], 4 * DBL_EPSILON), squares = 0;
-  double enough = all ? INFINITY : sums.means.curve_square * (1 - negligible);
-  sums.gammas = w->octaves->engine->features(&h, count, enough, w->gamma);
-  for (size_t n = 0; n < sums.gammas; n++) squares += w->gamma[n] * w->gamma[n];
-  sums.left = sums.means.curve_square > squares ? sums.means.curve_square - squares : 0;
-  return sums;
+  w->octaves->engine->features(&h, count, w->gamma);
+  return means;
 }
 
 /* Relative sizes of the rest from each chunk on, of V_dot and V_dot_r. */
-static void fill_tails(const octave_work *w, size_t terms, double q, const point_sums *sums, double *slope_tail, double *curve_tail) {
-  double slope_rest = sums->left * q / (double)(sums->gammas + 1), curve_rest = sums->left;
+static void fill_tails(const octave_work *w, size_t terms, double q, const ntk_means *means, double *slope_tail, double *curve_tail) {
+  size_t count = w->octaves->first + w->octaves->step * terms;
+  double squares = 0, left = w->left * means->curve_square;
+  for (size_t n = 0; terms == NTK_SERIES_TERMS && n < count; n++) squares += w->gamma[n] * w->gamma[n];
+  if (terms == NTK_SERIES_TERMS) left = fmax(left, means->curve_square - squares);
+  double slope_rest = left * q / (double)(count + 1), curve_rest = left;
   for (size_t chunk = ntk_series_chunks(terms) + 1; chunk-- > 0;) {
     for (size_t i = 0; chunk < ntk_series_chunks(terms) && i < NTK_SERIES_CHUNK; i++) {
       size_t n = w->octaves->first + w->octaves->step * (chunk * NTK_SERIES_CHUNK + i);
@@ -95,19 +93,19 @@ static void fill_tails(const octave_work *w, size_t terms, double q, const point
       curve_rest += square;
       slope_rest += square * q / (double)(n - 1);
     }
-    slope_tail[chunk] = sqrt(slope_rest / fmax(sums->means.slope_square, DBL_MIN));
-    curve_tail[chunk] = sqrt(curve_rest / fmax(sums->means.curve_square, DBL_MIN));
+    slope_tail[chunk] = sqrt(slope_rest / fmax(means->slope_square, DBL_MIN));
+    curve_tail[chunk] = sqrt(curve_rest / fmax(means->curve_square, DBL_MIN));
   }
 }
 
 static void sample_row(octave_work *w, size_t terms, double q, double *row) {
   const ntk_octaves *o = w->octaves;
-  point_sums sums = point_gammas(w, q, o->first + o->step * terms, true);
+  ntk_means means = fill_gammas(w, q, o->first + o->step * terms);
   double *alpha = row + NTK_SERIES_HEAD, *half = alpha + terms, *tails = half + terms;
   double *moments = tails + 2 * (ntk_series_chunks(terms) + 1);
   bool is_odd = o->function->parity == NTK_PARITY_ODD, is_even = o->function->parity == NTK_PARITY_EVEN;
-  row[0] = is_odd ? 0 : (sums.means.value - o->origin) / q;
-  row[1] = sums.means.slope;
+  row[0] = is_odd ? 0 : (means.value - o->origin) / q;
+  row[1] = means.slope;
   row[2] = is_odd ? 0 : w->gamma[0];
   row[3] = is_even ? 0 : 0.5 * w->gamma[1] / sqrt(q);
   row[4] = is_odd ? 0 : 0.5 * w->gamma[2] * 0.70710678118654752440 / q;
@@ -116,19 +114,30 @@ static void sample_row(octave_work *w, size_t terms, double q, double *row) {
     alpha[k] = w->gamma[o->first + o->step * k - 2] / sqrt(n * (n - 1));
     half[k] = 0.5 * w->gamma[o->first + o->step * k];
   }
-  fill_tails(w, terms, q, &sums, tails, tails + ntk_series_chunks(terms) + 1);
-  moments[0] = (sums.means.value_square - o->origin * o->origin) / q;
-  moments[1] = sums.means.slope_square + sums.means.bend;
-  moments[2] = sums.means.slope_square;
+  fill_tails(w, terms, q, &means, tails, tails + ntk_series_chunks(terms) + 1);
+  moments[0] = (means.value_square - o->origin * o->origin) / q;
+  moments[1] = means.slope_square + means.bend;
+  moments[2] = means.slope_square;
 }
 
-/* Terms for variances up to `largest`, in whole chunks. */
+/* Terms for variances up to `largest`, in whole chunks, and what they leave: nothing that matters beside any partner where few terms do, else nothing
+ * that matters beside partners of similar variance. */
 static size_t choose_terms(octave_work *w, double largest) {
   const ntk_octaves *o = w->octaves;
-  size_t last = point_gammas(w, largest, o->first + o->step * NTK_SERIES_TERMS, false).gammas + 1;
-  size_t needed = last < o->first ? 1 : (last - o->first) / o->step + 1;
-  size_t terms = (needed + NTK_SERIES_CHUNK - 1) / NTK_SERIES_CHUNK * NTK_SERIES_CHUNK;
-  return terms < NTK_SERIES_TERMS ? terms : NTK_SERIES_TERMS;
+  double resolved = RESOLVED * fmax(1, largest) / (double)o->step, rest = 0, tolerance = o->constants[NTK_SERIES_TOLERANCE];
+  size_t terms = resolved < NTK_SERIES_TERMS ? (size_t)resolved / NTK_SERIES_CHUNK * NTK_SERIES_CHUNK : NTK_SERIES_TERMS;
+  double whole = fill_gammas(w, largest, o->first + o->step * terms).curve_square;
+  w->left = 0;
+  for (; terms > NTK_SERIES_CHUNK; terms -= NTK_SERIES_CHUNK) {
+    for (size_t i = 1; i <= NTK_SERIES_CHUNK; i++) {
+      double gamma = w->gamma[o->first + o->step * (terms - i) - 2];
+      rest += gamma * gamma;
+    }
+    bool for_all = terms <= FEW_TERMS && rest > 0.01 * tolerance * tolerance * whole;
+    if (for_all || rest > 1e-8 * tolerance * whole) break;
+    w->left = rest / whole;
+  }
+  return terms;
 }
 
 /* Ends of an octave in sqrt(q). */

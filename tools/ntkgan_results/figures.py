@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from . import style
+from .fields import draw_fields
 
 ROWS_A_PAGE = 12
 TIMES = 5
@@ -14,7 +15,7 @@ TIMES = 5
 def add_legend(cell, study, looks):
     """Beside the picture, where it covers no data."""
     handles = [plt.Line2D([], [], **look) for look in looks.values()]
-    title = " / ".join(map(style.short, study.axes)) or None
+    title = " / ".join(map(style.short, study.free_axes)) or None
     cell.legend(handles, list(looks), loc="upper left", bbox_to_anchor=(1.02, 1.0), title=title, alignment="left", handlelength=2.8)
 
 
@@ -80,15 +81,15 @@ def frame(real):
 
 def blocks_of(study, runs):
     """Runs as rows of blocks: with two swept paths (the shorter of at most three values) one row a value of the longer; else a row a run."""
-    if len(study.axes) == 2:
-        across, down = sorted(study.axes, key=lambda axis: study.runs[axis].nunique())
+    if len(study.free_axes) == 2:
+        across, down = sorted(study.free_axes, key=lambda axis: study.runs[axis].nunique())
         if study.runs[across].nunique() <= 3:
             row_of = {run.id: study.runs[study.runs["id"] == run.id].iloc[0] for run in runs}
             columns = list(dict.fromkeys(study.runs[across]))
             rows = list(dict.fromkeys(row_of[run.id][down] for run in runs))
             place = {(row_of[run.id][down], row_of[run.id][across]): run for run in runs}
             return [str(r) for r in rows], [str(c) for c in columns], [[place.get((r, c)) for c in columns] for r in rows]
-    labels = [style.group_label(study.runs[study.runs["id"] == run.id].iloc[0], study.axes) for run in runs]
+    labels = [style.group_label(study.runs[study.runs["id"] == run.id].iloc[0], study.free_axes) for run in runs]
     return labels, [""], [[run] for run in runs]
 
 
@@ -154,11 +155,11 @@ def draw_metrics(study, folder):
     names.sort(key=lambda name: name == "loss")  # what was asked for comes first
     if not names or metrics.sizes["iteration"] == 0:
         return []
-    looks = style.line_styles(study.runs, study.axes)
+    looks = style.line_styles(study.runs, study.free_axes)
     columns = min(len(names), 2)
     rows = math.ceil(len(names) / columns)
     figure, cells = plt.subplots(rows, columns, figsize=(4.4 * columns + 2.0, 3.1 * rows + 0.4), squeeze=False)
-    groups = study.runs.apply(lambda row: style.group_label(row, study.axes), axis=1).to_numpy()
+    groups = study.runs.apply(lambda row: style.group_label(row, study.free_axes), axis=1).to_numpy()
     for cell, name in zip(cells.flat, names):
         draw_metric(cell, metrics["iteration"].values, metrics[name], groups, looks)
     for cell in list(cells.flat)[len(names) :]:
@@ -216,12 +217,12 @@ def draw_spectra(study, folder):
     first = [run for run in study if run.repetition == min(study.runs["repetition"]) and run.has("spectrum")]
     if not first:
         return []
-    looks = style.line_styles(study.runs, study.axes)
+    looks = style.line_styles(study.runs, study.free_axes)
     figure, cells = plt.subplots(1, 2, figsize=(10.8, 3.9), sharex=True, sharey=True)
     top, count, iterations = 0.0, 1, ([], [])
     for run in first:
         spectrum = run.spectrum
-        label = style.group_label(study.runs[study.runs["id"] == run.id].iloc[0], study.axes)
+        label = style.group_label(study.runs[study.runs["id"] == run.id].iloc[0], study.free_axes)
         for cell, at, seen in zip(cells, (0, -1), iterations):
             values = np.asarray(spectrum["eigenvalues"][at].values, dtype=float)
             values = values[np.isfinite(values)]
@@ -247,4 +248,4 @@ def draw_spectra(study, folder):
 def draw_all(study, folder):
     """All pictures that the recorded data allow."""
     style.use()
-    return draw_trajectories(study, folder) + draw_metrics(study, folder) + draw_spectra(study, folder)
+    return draw_trajectories(study, folder) + draw_metrics(study, folder) + draw_spectra(study, folder) + draw_fields(study, folder)

@@ -46,6 +46,16 @@ class Study:
     def name(self):
         return self.folder.resolve().name
 
+    @property
+    def free_axes(self):
+        """The swept paths without those whose value another one fixes: of paths swept together (zip) the first is left."""
+        kept = list(self.axes)
+        for axis in reversed(self.axes):
+            others = [other for other in kept if other != axis]
+            if any(self.runs.groupby(other)[axis].nunique().max() == 1 for other in others):
+                kept.remove(axis)
+        return kept
+
     def run(self, key):
         """The run with this id or label."""
         rows = self.runs[(self.runs["id"] == key) | (self.runs["label"] == key)]
@@ -106,6 +116,18 @@ class Run:
     def spectrum(self):
         """xarray.Dataset: `eigenvalues`, iteration x mode, descending."""
         return self._dataset("spectrum", {"eigenvalues": ["iteration", "mode"]})
+
+    @property
+    def fields(self):
+        """Names of the recorded fields."""
+        if not self.has("fields"):
+            return []
+        with open_file(self.path) as file:
+            return list(file["fields"])
+
+    def field(self, name):
+        """xarray.Dataset of a field: `value`, `objective`, `objective_slope` (iteration x the lattice's axes), `gradient`, `origin`, `direction`."""
+        return self._dataset(f"fields/{name}", {})
 
     def has(self, name):
         """True when the run's file holds /name."""

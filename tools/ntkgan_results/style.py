@@ -58,3 +58,8 @@ def line_styles(runs, axes):
             }
     looks = itertools.cycle({"color": colour, "linestyle": dash} for dash in DASHES for colour in COLOURS)
     return dict(zip(labels, looks))
+
+
+def value_label(axis, value):
+    """A swept value where it stands alone: a name as it is, a number with what it is the value of."""
+    return value if isinstance(value, str) else f"{short(axis)} {value:g}" if isinstance(value, float) else f"{short(axis)} {value}"

@@ -16,7 +16,7 @@ def final_values(study, metric):
 def summarise(study, metric):
     """One row a combination of swept values: mean, standard deviation (n - 1; NaN for one), number of values, number of runs, states."""
     final = final_values(study, metric)
-    keys = study.axes or ["id"]
+    keys = study.free_axes or ["id"]
     groups = final.groupby(keys, sort=False)["final"]
     return pd.DataFrame(
         {
@@ -61,12 +61,12 @@ def grid(study, metric):
     """(head of the table, rows of text): with two swept paths one runs down and the other across."""
     summary = summarise(study, metric)
     cells = summary.apply(text_of, axis=1)
-    if len(study.axes) == 2:
-        across, down = sorted(study.axes, key=lambda axis: study.runs[axis].nunique())
+    if len(study.free_axes) == 2:
+        across, down = sorted(study.free_axes, key=lambda axis: study.runs[axis].nunique())
         columns, rows = list(dict.fromkeys(study.runs[across])), list(dict.fromkeys(study.runs[down]))
         look_up = {dict_key(summary.index.names, key, down, across): text for key, text in cells.items()}
         return [style.short(down), *map(str, columns)], [[str(r), *(look_up.get((r, c), "-") for c in columns)] for r in rows]
-    head = [*(map(style.short, study.axes) if study.axes else ["run"]), metric]
+    head = [*(map(style.short, study.free_axes) if study.free_axes else ["run"]), metric]
     return head, [[*(map(str, key) if isinstance(key, tuple) else [str(key)]), text] for key, text in cells.items()]
 
 

@@ -149,7 +149,7 @@ typedef struct {
   double (*dot)(size_t groups, const double *a, const double *b);
   void (*add)(size_t groups, double factor, const double *a, double *sum); /* sum += factor a */
   double (*reduce)(const ntk_reduction *reduction);
-  size_t (*features)(const ntk_hermite *h, size_t count, double enough, double *gamma);
+  void (*features)(const ntk_hermite *h, size_t count, double *gamma);
   /* out[entry] = scale times the interpolant at a position; for NTK_LANES of each to (or `add`: added to) out[entry*stride + lane]. */
   void (*feature_row)(const ntk_octave_run *run, double position, double scale, double *out);
   void (*feature_lanes)(const ntk_octave_run *run, const double *position, const double *scale, bool add, double *out, size_t stride);

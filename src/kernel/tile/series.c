@@ -20,18 +20,20 @@ enum { OF_V, OF_DOT, OF_CURVE, OF_SLOPE, OF_MIXED, FACTORS };
 typedef struct {
   const ntk_series *series;
   const double *rho;
-  size_t terms;
+  size_t terms, ready; /* terms whose factors are there */
   double row[NTK_SERIES_TERMS * FACTORS];
   double power[NTK_BLOCK];         /* rho^(n-2) of the first term left out */
   double sum[FACTORS * NTK_BLOCK]; /* over n >= 3 */
 } series_work;
 
-static void row_factors(series_work *w, const bool gradient) {
+/* Factors of the chunks up to `chunks`: made when the first lanes need them. */
+NTK_INLINE void row_factors(series_work *w, size_t chunks, const bool gradient) {
   const ntk_series *s = w->series;
   const double *alpha = s->row + NTK_SERIES_HEAD, *slope = alpha + s->row_terms;
   const double first = (double)s->first, step = (double)s->step;
+  const size_t end = chunks * NTK_SERIES_CHUNK;
 #pragma omp simd
-  for (size_t k = 0; k < w->terms; k++) {
+  for (size_t k = w->ready; k < end; k++) {
     double n = first + step * (double)k, *at = w->row + k * FACTORS;
     at[OF_V] = alpha[k];
     at[OF_DOT] = n * alpha[k];
@@ -41,6 +43,7 @@ static void row_factors(series_work *w, const bool gradient) {
       at[OF_MIXED] = n * slope[k];
     }
   }
+  w->ready = end;
 }
 
 /* One chunk of terms for `wide` groups of lanes. */
@@ -61,14 +64,13 @@ NTK_INLINE void add_chunk(const double *row, const double *columns, size_t strid
   }
 }
 
-/* Sum over the lanes of what bounds the rest of the series. */
+/* Over the lanes, the largest bound on the rest of the series. */
 NTK_INLINE double rest(const double *tail, const lanes *power, const size_t wide) {
-  double bound = 0;
-  for (size_t g = 0; g < wide; g++) {
-    lanes t = *(const lanes *)(tail + g * NTK_LANES) * power[g];
-    for (size_t l = 0; l < NTK_LANES; l++) bound += fabs(t[l]);
-  }
-  return bound;
+  double size[WIDE * NTK_LANES], most = 0;
+  for (size_t g = 0; g < wide; g++) *(lanes *)(size + g * NTK_LANES) = *(const lanes *)(tail + g * NTK_LANES) * power[g];
+#pragma omp simd reduction(max : most)
+  for (size_t l = 0; l < wide * NTK_LANES; l++) most = ntk_larger(most, fabs(size[l]));
+  return most;
 }
 
 NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const bool gradient) {
@@ -88,6 +90,7 @@ NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const boo
   for (size_t chunk = 0; chunk * NTK_SERIES_CHUNK < w->terms; chunk++) {
     if (row_tail[chunk] * rest(column_tail + chunk * stride, power, wide) <= s->tolerance) break;
     size_t k = chunk * NTK_SERIES_CHUNK;
+    if (k >= w->ready) row_factors(w, chunk + 1, gradient);
     add_chunk(w->row + k * FACTORS, alpha + k * stride, stride, step, power, sum, wide, gradient);
   }
   for (size_t g = 0; g < wide; g++) {
@@ -150,7 +153,7 @@ NTK_INLINE void given_values(const ntk_pass *pass, double *value, const bool gra
   w.series = s;
   w.rho = rho;
   w.terms = s->row_terms < s->column_terms ? s->row_terms : s->column_terms;
-  row_factors(&w, gradient);
+  w.ready = 0;
   size_t j = 0;
   for (; j + WIDE * NTK_LANES <= count; j += WIDE * NTK_LANES) add_lanes(&w, j, WIDE, gradient);
   for (; j < count; j += NTK_LANES) add_lanes(&w, j, 1, gradient);
@@ -187,11 +190,11 @@ static void ntk_gradient(const ntk_pass *pass) { series_pass(pass, true, true); 
 const ntk_pass_function NTK_TILE(ntk_layer_series)[NTK_MODES] = {nngp_value, ntk_value, nngp_gradient, ntk_gradient};
 
 /** gamma_n = sum over nodes of (even or odd part) psi_n, psi_n(z) = he_n(z) exp(-z^2/4), he_n the orthonormal Hermite polynomials. `work`: two arrays
- *  of nodes, psi_0 in the first. Returns at the latest after `count` terms, earlier when the squares of those summed so far reach `enough`. */
-size_t NTK_TILE(ntk_series_features)(const ntk_hermite *h, size_t count, double enough, double *gamma) {
+ *  of nodes, psi_0 in the first. */
+void NTK_TILE(ntk_series_features)(const ntk_hermite *h, size_t count, double *gamma) {
   const size_t nodes = h->nodes;
   const double *z = h->z;
-  double *psi = h->work, *before = h->work + nodes, squares = 0;
+  double *psi = h->work, *before = h->work + nodes;
 #pragma omp simd
   for (size_t i = 0; i < nodes; i++) before[i] = 0;
   for (size_t n = 0; n < count; n++) {
@@ -207,8 +210,5 @@ size_t NTK_TILE(ntk_series_features)(const ntk_hermite *h, size_t count, double 
     psi = before;
     before = swap;
     gamma[n] = sum;
-    squares += sum * sum;
-    if (squares >= enough) return n + 1;
   }
-  return count;
 }
