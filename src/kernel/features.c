@@ -249,6 +249,7 @@ static void sampled_lanes(const ntk_features *f, size_t terms, const lane_positi
   for (size_t l = 0; l < NTK_LANES; l++) {
     bool is_done = false;
     for (size_t k = 0; k < l; k++) is_done = is_done || p->octave[k] == p->octave[l];
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): place_lanes() has filled p, the same condition leading to both */
     if (!is_done) octave_lanes(f, p->octave[l], terms, p, l > 0, columns, stride);
   }
   for (size_t l = 0; l < NTK_LANES; l++) columns[l] = f->octaves->origin + p->s[l] * columns[l];

@@ -69,11 +69,14 @@ static ntk_error *finish(ntk_run_state *s, ntk_run_outcome *outcome) {
   return ntk_text_take(&json, &outcome->json);
 }
 
+enum { WORTH_A_LINE = 1000 }; /* points: the many runs of a sweep with fewer would fill the log */
+
 /* Whether products take the kernel matrix from memory: it decides how long they take, not a bit of them. */
 static void tell_matrix(const ntk_run_state *s) {
-  const char *matrix = ntk_discriminator_matrix(s->discriminator, s->fake.n + s->real.n);
-  if (s->group->rank == 0 && strcmp(matrix, "not needed") != 0)
-    ntk_log_line(s->job->log, NTK_LOG_INFO, "%s: kernel matrix of %zu points %s", s->job->label, s->fake.n + s->real.n, matrix);
+  size_t points = s->fake.n + s->real.n;
+  const char *matrix = ntk_discriminator_matrix(s->discriminator, points);
+  if (s->group->rank == 0 && points >= WORTH_A_LINE && strcmp(matrix, "not needed") != 0)
+    ntk_log_line(s->job->log, NTK_LOG_INFO, "%s: kernel matrix of %zu points %s", s->job->label, points, matrix);
 }
 
 ntk_error *ntk_run_execute(const ntk_comm *group, const ntk_run_job *job, ntk_run_outcome *outcome) {
