@@ -10,12 +10,13 @@ from .fields import draw_fields
 
 ROWS_A_PAGE = 12
 TIMES = 5
+LINES, COLUMNS = 16, 6  # in a cell of metrics.png, before one swept path has cells of its own; columns then
 
 
-def add_legend(cell, study, looks):
+def add_legend(cell, axes, looks):
     """Beside the picture, where it covers no data."""
     handles = [plt.Line2D([], [], **look) for look in looks.values()]
-    title = " / ".join(map(style.short, study.free_axes)) or None
+    title = " / ".join(map(style.short, axes)) or None
     cell.legend(handles, list(looks), loc="upper left", bbox_to_anchor=(1.02, 1.0), title=title, alignment="left", handlelength=2.8)
 
 
@@ -137,8 +138,9 @@ def draw_page(study, rows, columns, table, path):
 def draw_run(figure, places, run):
     """One run at several times; returns what the axes are."""
     trajectory, real = run.trajectory, run.real.values
-    project, note = projection(real)
-    limits = frame(project(real))
+    seen = real if len(real) > 2 else np.concatenate([real, trajectory.values.reshape(-1, real.shape[1])])  # one point spans no plane
+    project, note = projection(seen)
+    limits = frame(project(seen))
     for place, time in zip(places, choose_times(trajectory["iteration"].values, len(places))):
         cell = figure.add_axes(place)
         draw_cell(cell, project(real), project(trajectory[time].values), limits)
@@ -149,22 +151,42 @@ def draw_run(figure, places, run):
 # --- metrics ----------------------------------------------------------------------------------------------------------------------
 
 
+def split_of(study):
+    """The swept path whose values get cells of their own, for a cell would hold too many lines; None when it does not."""
+    lines = len(style.line_styles(study.runs, study.free_axes))
+    few = [axis for axis in study.free_axes if 1 < study.runs[axis].nunique() <= COLUMNS]
+    return min(few, key=lambda axis: study.runs[axis].nunique()) if lines > LINES and len(study.free_axes) > 1 and few else None
+
+
+def metric_cells(names, parts, lines):
+    """(figure, {(name, part): cell}, cell beside which the legend stands): a row a name where there are several parts, else two names a row."""
+    columns = len(parts) if len(parts) > 1 else min(len(names), 2)
+    rows = math.ceil(len(names) * len(parts) / columns)
+    size = (4.4 * columns + 2.0, max(3.1 * rows + 0.4, 0.19 * lines + 0.8))
+    figure, cells = plt.subplots(rows, columns, figsize=size, squeeze=False, sharey="row" if len(parts) > 1 else "none")
+    keys = [(name, part) for name in names for part in parts]
+    for cell in list(cells.flat)[len(keys) :]:
+        cell.set_visible(False)
+    return figure, dict(zip(keys, cells.flat)), cells[0][-1]
+
+
 def draw_metrics(study, folder):
     metrics = study.metrics
     names = [name for name in metrics.data_vars if np.isfinite(metrics[name].values).any()]
     names.sort(key=lambda name: name == "loss")  # what was asked for comes first
     if not names or metrics.sizes["iteration"] == 0:
         return []
-    looks = style.line_styles(study.runs, study.free_axes)
-    columns = min(len(names), 2)
-    rows = math.ceil(len(names) / columns)
-    figure, cells = plt.subplots(rows, columns, figsize=(4.4 * columns + 2.0, 3.1 * rows + 0.4), squeeze=False)
-    groups = study.runs.apply(lambda row: style.group_label(row, study.free_axes), axis=1).to_numpy()
-    for cell, name in zip(cells.flat, names):
-        draw_metric(cell, metrics["iteration"].values, metrics[name], groups, looks)
-    for cell in list(cells.flat)[len(names) :]:
-        cell.set_visible(False)
-    add_legend(cells[0][-1], study, looks)
+    split = split_of(study)
+    axes = [axis for axis in study.free_axes if axis != split]
+    looks = style.line_styles(study.runs, axes)
+    groups = study.runs.apply(lambda row: style.group_label(row, axes), axis=1).to_numpy()
+    parts = study.runs[split].map(lambda value: style.value_label(split, value)).to_numpy() if split else np.full(len(groups), "")
+    figure, cells, last = metric_cells(names, list(dict.fromkeys(parts)), len(looks))
+    for (name, part), cell in cells.items():
+        draw_metric(cell, metrics["iteration"].values, metrics[name], np.where(parts == part, groups, None), looks)
+        if part:
+            cell.set_title(f"{cell.get_title()}: {part}")
+    add_legend(last, axes, looks)
     repetitions = study.runs["repetition"].nunique()
     if repetitions > 1:
         figure.suptitle(f"mean of {repetitions} repetitions; shaded: smallest to largest", x=0.01, ha="left", fontsize=9)
@@ -238,7 +260,7 @@ def draw_spectra(study, folder):
     if top > 0:
         cells[0].set_ylim(rounding * 0.05, top * 3)
     cells[0].set_ylabel("eigenvalue of the kernel operator")
-    add_legend(cells[1], study, looks)
+    add_legend(cells[1], study.free_axes, looks)
     path = folder / "spectra.png"
     figure.savefig(path)
     plt.close(figure)
