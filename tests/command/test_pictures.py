@@ -93,7 +93,7 @@ def test_points_stand_where_they_are_in_the_plane(plane):
     first = view.real()[0]
     assert first[0] == pytest.approx(np.linalg.norm(view.run.real.values[0])) and first[1] == pytest.approx(0, abs=1e-12)
     assert np.linalg.norm(view.fake(2), axis=1) == pytest.approx(np.linalg.norm(view.run.trajectory[-1].values, axis=1))
-    assert view.fake(1) is None
+    assert view.fake(1) is None and view.path() is None
 
 
 def test_paths_swept_together_are_one_axis(plane):

@@ -5,7 +5,7 @@ import numpy as np
 
 from . import panels, style
 
-ARROWS = 13  # along an axis
+ARROWS = 13  # along the longer axis
 MAP = "PuOr_r"  # its two hues are told apart by all eyes; orange is high
 EDGE = "#303030"
 TIMES = ("#E69F00", "#0072B2")  # first and last, of lines
@@ -57,8 +57,9 @@ class View:
         return None if points is None else self.project(points)
 
     def path(self):
-        """Where the first generated point goes: records x axis."""
-        return self.project(self.run.trajectory.values[:, 0]) if self.run.has("trajectory") else None
+        """Where the only generated point goes: records x axis; None where there are several, which do not go as a lone one would."""
+        one = self.run.has("trajectory") and self.run.trajectory.sizes["particle"] == 1
+        return self.project(self.run.trajectory.values[:, 0]) if one else None
 
 
 # --- planes -----------------------------------------------------------------------------------------------------------------------
@@ -89,14 +90,16 @@ def draw_arrows(cell, view, iteration):
     if force is None:
         return
     x, y = view.positions
-    i, j = (np.unique(np.linspace(0, len(p) - 1, min(ARROWS, len(p)) + 2).round().astype(int))[1:-1] for p in (x, y))
+    longer = max(x[-1] - x[0], y[-1] - y[0])
+    counts = [min(max(2, round(ARROWS * (p[-1] - p[0]) / longer)), len(p)) for p in (x, y)]
+    i, j = (np.unique(np.linspace(0, len(p) - 1, count + 2).round().astype(int))[1:-1] for p, count in zip((x, y), counts))
     force = force[np.ix_(i, j)]
     size = np.linalg.norm(force, axis=-1)
     largest = np.nanmax(size, initial=0.0)
     if not largest > 0 or not np.isfinite(largest):
         return
     shown = np.isfinite(size) & (size > 1e-3 * largest)
-    length = (1 + np.log10(size[shown] / largest) / 3) * 0.85 * min((x[-1] - x[0]) / len(i), (y[-1] - y[0]) / len(j))
+    length = (1 + np.log10(size[shown] / largest) / 3) * 0.85 * longer / ARROWS
     arrows = force[shown] / size[shown][:, None] * length[:, None]
     gx, gy = np.meshgrid(x[i], y[j], indexing="ij")
     cell.quiver(gx[shown], gy[shown], *arrows.T, angles="xy", scale_units="xy", scale=1, pivot="mid", width=0.006, headwidth=4.5, headlength=5,
@@ -149,12 +152,14 @@ def tidy(cell):
 
 def plane_handles(views):
     point = {"marker": "o", "linestyle": "", "markersize": 5, "markeredgecolor": "white"}
-    real = plt.Line2D([], [], color="black", label="target", **({**point, "marker": "*", "markersize": 9} if views[0].alone else point))
+    star = views[0].alone and len(views[0].real()) == 1
+    real = plt.Line2D([], [], color="black", label="target", **({**point, "marker": "*", "markersize": 9} if star else point))
     patches = [plt.Rectangle((0, 0), 1, 1, facecolor=plt.get_cmap(MAP)(place), label=label) for place, label in ((0.85, "f high"), (0.15, "f low"))]
     fake = plt.Line2D([], [], color=style.FAKE, label="generated", **point)
     path = plt.Line2D([], [], color=style.FAKE, linewidth=1.6, marker="o", markersize=4, markeredgecolor="white", label="way of the generated point")
-    found = any(view.run.has("trajectory") for view in views)
-    return [*patches, real, *([path if views[0].alone else fake] if found else [])]
+    if views[0].alone:
+        return [*patches, real, *([path] if any(view.path() is not None for view in views) else [])]
+    return [*patches, real, *([fake] if any(view.run.has("trajectory") for view in views) else [])]
 
 
 def plane_note(views, what):

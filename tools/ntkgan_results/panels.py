@@ -76,7 +76,7 @@ def draw(page, shape, note, handles, draw_line, path):
     left = 0.15 + 0.085 * max(len(word) for label in page.rows for word in label.split("\n"))
     step = (shape.left + shape.width + gap, band + shape.height + shape.below)
     legend = 0.35 + sum(0.45 + 0.075 * len(handle.get_label()) for handle in handles)
-    width = max(left + max(map(len, page.table)) * step[0] + 0.1, legend)
+    width = max(left + max(map(len, page.table)) * step[0] + 0.1, legend, 4.5)
     note = "\n".join(textwrap.fill(line, int((width - 0.2) / 0.075)) for line in note.split("\n"))
     text = 0.15 + 0.17 * (note.count("\n") + 1)
     head = text + (0.3 if handles else 0.05) + (0.28 if page.heads else 0.0)
