@@ -128,8 +128,8 @@ static ntk_error *sum(const ntk_comm *comm, size_t count, void *values, size_t s
   return NULL;
 }
 
-ntk_error *ntk_comm_sum_integers(const ntk_comm *comm, size_t count, int64_t *values) {
-  return sum(comm, count, values, sizeof *values, MPI_INT64_T);
+ntk_error *ntk_comm_sum_integers(const ntk_comm *comm, size_t count, long long *values) {
+  return sum(comm, count, values, sizeof *values, MPI_LONG_LONG);
 }
 
 ntk_error *ntk_comm_sum(const ntk_comm *comm, size_t count, double *values) { return sum(comm, count, values, sizeof *values, MPI_DOUBLE); }

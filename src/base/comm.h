@@ -4,7 +4,6 @@
 
 #include <mpi.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/err.h"
 
@@ -43,7 +42,7 @@ NTK_CHECKED ntk_error *ntk_comm_gather_all(const ntk_comm *comm, double *values,
 
 /** Sums of `count` numbers over the ranks, in place, on every rank: exact for integers that do not overflow; of doubles only where at most one rank has
  *  another number than 0, so that their order does not matter. Collective. */
-NTK_CHECKED ntk_error *ntk_comm_sum_integers(const ntk_comm *comm, size_t count, int64_t *values);
+NTK_CHECKED ntk_error *ntk_comm_sum_integers(const ntk_comm *comm, size_t count, long long *values);
 NTK_CHECKED ntk_error *ntk_comm_sum(const ntk_comm *comm, size_t count, double *values);
 
 /** Largest value over the ranks, on every rank. Collective. */

@@ -1,6 +1,5 @@
 #include <math.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,7 @@
 #include "field/tiles.h"
 
 /* K is symmetric: square tiles of its upper triangle, row by row, are dealt evenly to the ranks and used for both halves. What a tile gives is added
- * in fixed point (int64_t), where no order matters: the bits are the same on any number of ranks. */
+ * in fixed point (long long), where no order matters: the bits are the same on any number of ranks. */
 struct ntk_operator {
   const ntk_comm *comm;
   const ntk_kernel *kernel;
@@ -23,7 +22,7 @@ struct ntk_operator {
   double *stored;         /* own tiles, side x side each, or NULL: recomputed */
   double *block;          /* one tile when recomputed */
   double *ahead, *across; /* side: a tile's sums along rows and columns */
-  int64_t *sums;          /* n */
+  long long *sums;        /* n */
   ntk_workspace *workspace;
 };
 
@@ -193,7 +192,7 @@ static ntk_error *add(ntk_operator *op, size_t tile, const double *values, doubl
   for (size_t i = 0; i < count; i++) {
     double term = op->root[start + i] * values[i] * scale;
     if (!(fabs(term) <= 0x1p62)) return ntk_fail(NTK_E_NONFINITE, "kernel matrix product at point %zu is not finite", start + i);
-    op->sums[start + i] += (int64_t)term;
+    op->sums[start + i] += (long long)term;
   }
   return NULL;
 }

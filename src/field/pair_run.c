@@ -80,16 +80,12 @@ static ntk_error *steps(ntk_pairs *p, const ntk_pair_watch *watch, int *said) {
   return ntk_agree(p->comm, failure);
 }
 
-/* Sum over the ranks, exact. */
-static ntk_error *combine(const ntk_comm *comm, const long long *in, long long *out, size_t count, bool everywhere) {
+/* Sum over the ranks on rank 0 alone, which has room for it beside its own part. */
+static ntk_error *collect(const ntk_comm *comm, const long long *in, long long *out, size_t count) {
   enum { PIECE = 1 << 26 };
   for (size_t i = 0; i < count; i += PIECE) {
     int here = (int)ntk_min_size(PIECE, count - i);
-    if (everywhere) {
-      NTK_TRY(ntk_mpi(MPI_Allreduce(MPI_IN_PLACE, out + i, here, MPI_LONG_LONG, MPI_SUM, comm->mpi), "MPI_Allreduce"));
-    } else {
-      NTK_TRY(ntk_mpi(MPI_Reduce(in + i, out ? out + i : NULL, here, MPI_LONG_LONG, MPI_SUM, 0, comm->mpi), "MPI_Reduce"));
-    }
+    NTK_TRY(ntk_mpi(MPI_Reduce(in + i, out ? out + i : NULL, here, MPI_LONG_LONG, MPI_SUM, 0, comm->mpi), "MPI_Reduce"));
   }
   return NULL;
 }
@@ -103,7 +99,7 @@ ntk_error *ntk_pairs_run(ntk_pairs *p, const ntk_pair_watch *watch) {
     if (watch->save) NTK_TRY(watch->save(watch->context, p, true));
     return ntk_fail(NTK_E_STOPPED, "stopped");
   }
-  NTK_TRY(combine(p->comm, NULL, p->sums, p->sum_count, true));
+  NTK_TRY(ntk_comm_sum_integers(p->comm, p->sum_count, p->sums));
   p->left = p->begin = p->at = p->end = 0;
   p->range_count = 0;
   return NULL;
@@ -146,7 +142,7 @@ ntk_error *ntk_pairs_export(ntk_pairs *p, ntk_pair_state *out) {
   }
   NTK_TRY_OUT(ntk_agree(p->comm, err));
   NTK_TRY_OUT(ntk_mpi(MPI_Gather(&mine, 1, MPI_LONG_LONG, done, 1, MPI_LONG_LONG, 0, p->comm->mpi), "MPI_Gather"));
-  NTK_TRY_OUT(combine(p->comm, p->sums, out->sums, p->sum_count, false));
+  NTK_TRY_OUT(collect(p->comm, p->sums, out->sums, p->sum_count));
   NTK_TRY_OUT(ntk_agree(p->comm, root ? remaining(p, done, out) : NULL));
 out:
   free(done);

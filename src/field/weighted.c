@@ -1,11 +1,9 @@
 #include <cblas.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "field/field.h"
-#include "field/tiles.h"
+#include "field/sum.h"
 
 typedef struct {
   const ntk_kernel *kernel;
@@ -60,10 +58,8 @@ ntk_error *ntk_field_weighted_gradient(const ntk_comm *comm, const ntk_kernel *k
   if (!err) ntk_tile_deal(comm, job.n, rows, start);
   for (size_t row = err ? 0 : start[comm->rank]; !err && row < start[comm->rank + 1]; row += rows)
     row_tile(&job, row, ntk_min_size(rows, start[comm->rank + 1] - row), out + row * job.d);
-  for (int r = 0; !err && r <= comm->size; r++) start[r] *= job.d;
-  if (!err) err = ntk_comm_gather_all(comm, out, start);
-  for (size_t k = 0; !err && k < job.n * job.d; k++)
-    if (!isfinite(out[k])) err = ntk_fail(NTK_E_NONFINITE, "weighted gradient of the kernel at point %zu is not finite", k / job.d);
+  if (!err) err = ntk_share_rows(comm, start, job.d, out);
+  if (!err) err = ntk_check_finite(job.n, job.d, out, "weighted gradient of the kernel");
   ntk_tree_sum_free(&job.tree);
   ntk_workspace_free(&job.workspace);
   void *arrays[] = {job.weight, job.slope, job.term, start};

@@ -21,18 +21,6 @@ static const ntk_gram_method methods[] = {
 const ntk_gram_method *ntk_gram_method_at(size_t index) { return &methods[index]; }
 size_t ntk_gram_method_count(void) { return sizeof methods / sizeof *methods; }
 
-/* Sum over the ranks in place, in pieces that MPI counts can hold; entries are nonzero on one rank only, so it is exact. */
-static ntk_error *merge(const ntk_comm *comm, double *values, size_t count) {
-  enum { PIECE = 1 << 28 };
-  while (comm->size > 1 && count > 0) {
-    int piece = count < PIECE ? (int)count : PIECE;
-    NTK_TRY(ntk_mpi(MPI_Allreduce(MPI_IN_PLACE, values, piece, MPI_DOUBLE, MPI_SUM, comm->mpi), "MPI_Allreduce"));
-    values += piece;
-    count -= (size_t)piece;
-  }
-  return NULL;
-}
-
 /* Own part of the k leading columns of z into the n x k row-major array. */
 static void scatter(const ntk_gram *gram, size_t k, const double *z, double *vectors) {
   for (size_t j = 0; j < gram->local_columns; j++) {
@@ -75,7 +63,7 @@ ntk_error *ntk_gram_eigen_with(ntk_gram *gram, const ntk_gram_method *method, si
   if (err || !k) goto out;
   memset(vectors, 0, n * k * sizeof *vectors);
   if (z) scatter(gram, k, z, vectors);
-  NTK_TRY_OUT(merge(comm, vectors, n * k));
+  NTK_TRY_OUT(ntk_comm_sum(comm, n * k, vectors)); /* each entry stands on one rank only */
   fix_signs(n, k, vectors);
 out:
   free(z);

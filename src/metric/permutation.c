@@ -20,8 +20,8 @@ double ntk_u_statistic(size_t n, size_t m, double own, double row, double all) {
 }
 
 ntk_error *ntk_p_value(const ntk_comm *comm, size_t hits, size_t permutations, double *p_value) {
-  unsigned long long sum = hits;
-  NTK_TRY(ntk_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UNSIGNED_LONG_LONG, MPI_SUM, comm->mpi), "MPI_Allreduce"));
+  long long sum = (long long)hits;
+  NTK_TRY(ntk_comm_sum_integers(comm, 1, &sum));
   *p_value = (1 + (double)sum) / (1 + (double)permutations);
   return NULL;
 }
