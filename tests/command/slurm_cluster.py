@@ -84,7 +84,7 @@ def wait_until(condition, seconds=30, what="it"):
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
-        time.sleep(0.1)
+        time.sleep(0.05)
     return value
 
 

@@ -81,6 +81,15 @@ def state(folder):
     return json.loads(ntkgan("status", folder, "--json").stdout)
 
 
+def datasets(folder):
+    """Every numeric dataset of a study's run files, by file and name."""
+    found = {}
+    for path in sorted((folder / "runs").glob("*.h5")):
+        with h5py.File(path) as file:
+            file.visititems(lambda name, item, path=path: found.__setitem__((path.name, name), item[()]) if hasattr(item, "dtype") else None)
+    return {key: value for key, value in found.items() if value.dtype.kind in "fiu"}
+
+
 def assert_equal_results(folder, expected):
     """The numeric datasets of index and run files agree to the bit."""
     with h5py.File(folder / "index.h5") as ours, h5py.File(expected / "index.h5") as theirs:

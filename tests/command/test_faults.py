@@ -12,6 +12,7 @@ import h5py
 import numpy
 import pytest
 
+from studies import datasets
 from support import PROGRAM, ROOT, ntkgan
 
 pytestmark = pytest.mark.slow
@@ -79,14 +80,6 @@ def wrong_end(done, statuses):
         return f"exit {done.returncode}"
     said = done.stderr.strip()
     return "no message" if done.returncode and not said else ""
-
-
-def datasets(folder):
-    found = {}
-    for path in sorted((folder / "runs").glob("*.h5")):
-        with h5py.File(path) as file:
-            file.visititems(lambda name, item, path=path: found.__setitem__((path.name, name), item[()]) if hasattr(item, "dtype") else None)
-    return {key: value for key, value in found.items() if value.dtype.kind in "fiu"}
 
 
 def wrong_recovery(place, out, arguments, recorded):

@@ -7,13 +7,14 @@ import numpy
 import pytest
 
 from hosts import hosts  # noqa: F401 (a fixture)
+from studies import datasets, has_checkpoint
 from support import ntkgan
-from test_slurm import STUDY, datasets, has_checkpoint
+from test_slurm import STUDY
 
 pytestmark = pytest.mark.slow
 
 # Few steps: eight ranks on two cores. Groups of four ranks span two hosts.
-SMALL = STUDY.replace("3000", "24").replace("1000", "8").replace("resources: {checkpoint_every: 0.1}", "resources: {checkpoint_every: 0.000001, ranks_per_run: 4}")
+SMALL = STUDY.replace("20000", "24").replace("5000", "8").replace("resources: {checkpoint_every: 0.1}", "resources: {checkpoint_every: 0.000001, ranks_per_run: 4}")
 
 
 @pytest.fixture
