@@ -102,10 +102,10 @@ def batches(folder, found, z, batch, step=2.0):
     inverse, x, chosen = np.linalg.inv(gram(folder, z, RBF)), found["trajectory/fake"], []
     for k in range(len(x) - 1):
         force = inverse @ (x[k] - x[k + 1])
-        here = np.linalg.norm(force, axis=1) > 1e-8 * np.abs(force).max()
-        assert np.abs(force[~here]).max() < 1e-11 * np.abs(force).max()
+        here = np.linalg.norm(force, axis=1) > 1e-7 * np.abs(force).max()
+        assert np.abs(force[~here]).max() < 1e-9 * np.abs(force).max()
         if k in (0, 1, len(x) - 2):
-            assert np.allclose(force[here], step / batch * pull(folder, REAL, x[k])[here], rtol=1e-8)
+            assert np.allclose(force[here], step / batch * pull(folder, REAL, x[k])[here], rtol=1e-7)
         chosen.append(tuple(np.flatnonzero(here)))
     return chosen
 
@@ -218,9 +218,9 @@ def test_fresh_samples_are_read_and_drawn(tmp_path):
     assert np.isfinite(done.metrics["fresh_mmd2"].sel(run=1)).all() and np.isnan(done.metrics["fresh_mmd2"].sel(run=0)).all()
     plot(tmp_path / "out")
     picture = matplotlib.image.imread(tmp_path / "out" / "figures" / "trajectories.png")[..., :3]
-    orange = np.abs(picture - np.array([0.83, 0.37, 0.0])).max(axis=-1) < 0.15
-    half = len(orange) // 2
-    assert orange[half:].sum() > 100 > 60 > orange[half // 2 : half].sum()
+    orange = picture[..., 0] - picture[..., 2] > 0.4
+    rows = np.array_split(orange[int(0.85 / 3.85 * len(orange)) :], 2)  # below the legend: a run each
+    assert rows[0].sum() == 0 and rows[1].sum() > 100
 
 
 @pytest.mark.parametrize(
