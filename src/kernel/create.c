@@ -131,3 +131,11 @@ const char *ntk_kernel_warning(const ntk_kernel *kernel) { return kernel->warnin
 double ntk_kernel_cost(const ntk_kernel *kernel, int with_gradient) {
   return kernel->evaluator->cost(kernel) * (with_gradient ? kernel->evaluator->gradient_factor : 1);
 }
+
+double ntk_kernel_point_bytes(const ntk_kernel *kernel) {
+  enum { TERMS = 600, ARRAYS = 4 }; /* rows and columns of features: values, halves, tails */
+  size_t numbers = 2 * kernel->dimension + kernel->evaluator->tables(kernel) + kernel->chain * NTK_CHAIN_ANGLES;
+  for (size_t i = 0; i < kernel->program.count; i++)
+    if (kernel->program.ops[i].kind == NTK_OP_LAYER && kernel->program.ops[i].dual == NTK_DUAL_SERIES) numbers += ARRAYS * TERMS;
+  return (double)numbers * sizeof(double);
+}

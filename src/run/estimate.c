@@ -20,13 +20,17 @@ static const double alone_seconds = 2e-5;     /* what a training takes beside it
 static const double eigen_seconds = 3e-10;    /* times n^3 */
 static const double sinkhorn_seconds = 4e-7;  /* a pair of points: about 200 temperatures, 4 exponentials each at 0.5 ns */
 
+static const double base_bytes = 96e6;  /* the program with its libraries */
+static const double copies = 5;         /* of all coordinates: what was read, positions, forces, an integrator's, a checkpoint */
+static const double point_numbers = 25; /* weights, values, losses of a point */
+
 static const double weight_seconds = 5e-11; /* a weight of a finite network at a point */
 static const double projection_products = 200;
 static const double total_gradient_steps = 4; /* a step through the discriminator's training, in ordinary ones */
 
 typedef struct {
   size_t n, m, d;
-  double iterations, records, spectra, products, value_cost, gradient_cost;
+  double iterations, records, spectra, products, value_cost, gradient_cost, point_bytes;
   size_t vectors;
   ntk_flow_cost flow;
   ntk_discriminator_need need;
@@ -34,15 +38,15 @@ typedef struct {
 } sizes;
 
 static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
-  size_t d_fake;
   NTK_TRY(ntk_measure_size(ntk_value_find(settings, "data.real"), &z->m, &z->d));
-  NTK_TRY(ntk_measure_size(ntk_value_find(settings, "data.fake"), &z->n, &d_fake));
+  NTK_TRY(ntk_flow_size(settings, &z->n, &z->d));
   const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
   ntk_kernel *kernel = NULL;
   NTK_TRY(ntk_kernel_create(ntk_value_get(discriminator, "network"), ntk_get_text(discriminator, "kernel"), z->d, &kernel));
   ntk_error *err = ntk_kernel_set_precision(kernel, ntk_get_text(discriminator, "precision"));
   z->value_cost = ntk_kernel_cost(kernel, 0);
   z->gradient_cost = ntk_kernel_cost(kernel, 1);
+  z->point_bytes = ntk_kernel_point_bytes(kernel);
   ntk_kernel_free(&kernel);
   NTK_TRY(err);
   NTK_TRY(ntk_flow_estimate(settings, z->n, &z->flow));
@@ -91,25 +95,29 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   step += training_seconds(&z);
   if (strcmp(ntk_get_text(settings, "train.gradient"), "alternating")) step *= total_gradient_steps;
   step = z.flow.evaluations * (step + n * n * z.flow.kernel_cost * entry_seconds);
-  double record = 0;
+  double record = 0, fresh = z.flow.fresh;
   const ntk_value *metrics = ntk_value_find(settings, "record.metrics");
   for (size_t i = 0; i < ntk_value_count(metrics); i++)
-    record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8) ? n * m * sinkhorn_seconds
-                                                                                   : total * total * z.value_cost * entry_seconds;
+    record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8)
+                  ? (n + fresh) * m * sinkhorn_seconds
+                  : (total * total + (fresh > 0 ? pow(fresh + m, 2) : 0)) * z.value_cost * entry_seconds;
+  record += fresh * n * z.flow.kernel_cost * entry_seconds;
   record += ntk_theory_trainings(settings) * step + (ntk_value_count(ntk_value_find(settings, "record.theory")) ? step : 0);
   double fields = z.fields.points * total * z.gradient_cost * entry_seconds;
   fields += z.fields.trainings * (alone_seconds + (m + 1) * ((m + 1) * (z.value_cost * entry_seconds + z.products * product_seconds)));
   double spectrum = z.spectra > 0 ? pow(total, 3) * eigen_seconds : 0;
-  out->seconds = z.iterations * step + fields + z.records * record + z.spectra * spectrum;
+  double start = z.flow.weights * (n + fresh) * weight_seconds;
+  out->seconds = start + z.iterations * step + fields + z.records * record + z.spectra * spectrum;
   out->step_seconds = step + fields / fmax(z.records, 1) + record + spectrum;
   bool trajectory = ntk_get_bool(settings, "record.trajectory");
   out->arrays = trajectory || z.spectra > 0 || z.fields.output_bytes > 0;
-  double positions = trajectory ? z.records * n * (double)z.d * sizeof(double) : 0;
+  double positions = trajectory ? z.records * (n + fresh) * (double)z.d * sizeof(double) : 0;
   double spectra = z.spectra * total * (1 + (double)z.vectors) * sizeof(double);
   out->output_bytes = out->arrays ? positions + spectra + z.fields.output_bytes + m * (double)z.d * sizeof(double) + 65536 : 0;
   double stored = z.products > 0 ? total * total / 2 / p * sizeof(double) : 0;
   double gram = z.spectra > 0 ? (double)ntk_gram_memory(z.n + z.m, (size_t)ranks, z.vectors) : 0;
-  out->memory_bytes = 96e6 + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + z.need.memory_bytes +
-                      (stored > gram ? stored : gram) + 40 * total * (double)(z.d + 8) * sizeof(double);
+  double tables = (total + fresh) * (2 * z.point_bytes + (copies * (double)z.d + point_numbers) * sizeof(double));
+  out->memory_bytes = base_bytes + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + z.need.memory_bytes +
+                      z.flow.weights * sizeof(double) + (stored > gram ? stored : gram) + tables;
   return NULL;
 }
