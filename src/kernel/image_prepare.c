@@ -62,7 +62,8 @@ static void pixels(const ntk_image_run *run, const double *x) {
 static ntk_moments moments_of(const point_tables *tables, const ntk_image_op *op, double q) {
   double scale = 1 / (q + NTK_NORM_EPSILON);
   if (op->norm) return (ntk_moments){q * scale, NTK_NORM_EPSILON * scale * scale, scale};
-  if (ntk_image_is_series(op)) return ntk_features_moments(tables->points->features[op - tables->run->program->ops], q);
+  const ntk_octaves *octaves = tables->run->kernel->octaves[op - tables->run->program->ops];
+  if (octaves) return ntk_octaves_moments(octaves, q);
   return ntk_dual_moments(op->dual, op->constants, q);
 }
 
@@ -70,7 +71,8 @@ static ntk_error *pointwise(const point_tables *tables, const ntk_image_op *op, 
   const ntk_image_workspace *w = tables->run->w;
   const ntk_image_stage *after = &tables->run->program->stages[op->after];
   put_variance(tables, &tables->run->program->stages[op->before], true);
-  if (ntk_image_is_series(op)) NTK_TRY(ntk_features_cover(tables->points->features[value - 1], after->positions, w->q[op->from]));
+  ntk_octaves *octaves = tables->run->kernel->octaves[value - 1];
+  if (octaves) NTK_TRY(ntk_octaves_cover(octaves, after->positions, w->q[op->from]));
   for (size_t a = 0; a < after->positions; a++) {
     ntk_moments m = moments_of(tables, op, w->q[op->from][a]);
     w->q[value][a] = m.value;
@@ -158,7 +160,8 @@ ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points) {
   w->view.features = points->features;
   ntk_error *err = NULL;
   for (size_t i = 0; !err && i < kernel->image->count; i++)
-    if (ntk_image_is_series(&kernel->image->ops[i])) err = ntk_features_create(kernel->engine, kernel->image->ops[i].constants, &points->features[i]);
+    if (ntk_image_is_series(&kernel->image->ops[i]))
+      err = ntk_features_create(kernel->engine, kernel->image->ops[i].constants, kernel->octaves[i], &points->features[i]);
   for (size_t i = 0; !err && i < points->count; i++) err = fill_point(&(point_tables){&run, points, i});
   ntk_image_workspace_free(&w);
   return err;
