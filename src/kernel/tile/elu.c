@@ -31,6 +31,7 @@ typedef struct {
   /* near: c^2 H of both angles; q (H(pi/2) + H(pi/2 - theta)) and the difference, of row and column; far: G instead of c^2 H. */
   double sum[NTK_BLOCK], row_sum[NTK_BLOCK], row_gap[NTK_BLOCK], column_sum[NTK_BLOCK], column_gap[NTK_BLOCK];
   double far_sum[NTK_BLOCK], far_row[NTK_BLOCK], far_column[NTK_BLOCK];
+  double far_whole[NTK_BLOCK], far_row_whole; /* G(c, pi/2) */
 } elu_work;
 
 NTK_INLINE void fill_angles(const ntk_pass *pass, elu_work *w) {
@@ -150,6 +151,21 @@ NTK_INLINE void fill_near(const ntk_pass *pass, elu_work *w) {
   for (; j < count; j += NTK_LANES) near_lanes(pass, &row, w, j, 1);
 }
 
+/* The powers of FAR at a, with the factor 1/(a + shift). */
+NTK_INLINE void far_powers(ntk_lanes a, ntk_lanes power[MOST_POWERS][NTK_WIDE]) {
+  ntk_lanes scale = 1 / (a + FAR.shift), x[NTK_WIDE];
+  x[0] = (a - FAR.shift) * scale;
+  fill_powers(&FAR, x, power, 1);
+  for (size_t k = 0; k < 4 * FAR.groups; k++) power[k][0] *= scale;
+}
+
+/* G(c, pi/2) = m(0) m(c) to the last digit: far at z = 0. */
+NTK_INLINE ntk_lanes far_whole(ntk_lanes c) {
+  ntk_lanes power[MOST_POWERS][NTK_WIDE];
+  far_powers(c, power);
+  return NTK_MILLS_AT_0 * sum_powers(&FAR, power, 0, (ntk_lanes){0} - 1);
+}
+
 /* 1/c^2 and the second variable of FAR. */
 NTK_INLINE ntk_lanes far_variable(ntk_lanes square, ntk_lanes *inverse) {
   const double most = FAR.most * FAR.most;
@@ -160,18 +176,14 @@ NTK_INLINE ntk_lanes far_variable(ntk_lanes square, ntk_lanes *inverse) {
 /* G where c, sqrt(q), sqrt(s) are at least FAR.most. */
 NTK_INLINE void fill_far(const ntk_pass *pass, elu_work *w) {
   const double root_q = pass->row_before.root;
+  w->far_row_whole = far_whole((ntk_lanes){0} + root_q)[0];
   for (size_t j = 0; j < pass->groups * NTK_LANES; j += NTK_LANES) {
     const ntk_lanes root_s = *(const ntk_lanes *)(pass->before.root + j), cosine = *(const ntk_lanes *)(w->cosine + j);
     const ntk_lanes sine = *(const ntk_lanes *)(w->sine + j), c = *(const ntk_lanes *)(w->c + j), at_row = root_q * sine, at_column = root_s * sine;
-    ntk_lanes inverse, x[NTK_WIDE], scale, of_row[MOST_POWERS][NTK_WIDE], of_column[MOST_POWERS][NTK_WIDE];
-    scale = 1 / (at_row + FAR.shift);
-    x[0] = (at_row - FAR.shift) * scale;
-    fill_powers(&FAR, x, of_row, 1);
-    for (size_t k = 0; k < 4 * FAR.groups; k++) of_row[k][0] *= scale;
-    scale = 1 / (at_column + FAR.shift);
-    x[0] = (at_column - FAR.shift) * scale;
-    fill_powers(&FAR, x, of_column, 1);
-    for (size_t k = 0; k < 4 * FAR.groups; k++) of_column[k][0] *= scale;
+    ntk_lanes inverse, of_row[MOST_POWERS][NTK_WIDE], of_column[MOST_POWERS][NTK_WIDE];
+    far_powers(at_row, of_row);
+    far_powers(at_column, of_column);
+    *(ntk_lanes *)(w->far_whole + j) = far_whole(root_s);
     ntk_lanes z = far_variable(c * c, &inverse);
     *(ntk_lanes *)(w->far_sum + j) =
         inverse * ((root_q + root_s * cosine) * sum_powers(&FAR, of_column, 0, z) + (root_s + root_q * cosine) * sum_powers(&FAR, of_row, 0, z));
@@ -188,7 +200,7 @@ typedef struct {
   double both, product, difference, row, column;
 } sector_sums;
 
-NTK_INLINE sector_sums sums_of(const elu_work *w, size_t j, double root_q, double row_whole, double root_s, const bool has_far) {
+NTK_INLINE sector_sums sums_of(const elu_work *w, size_t j, double root_q, double root_s, const bool has_far) {
   const double pi = 3.14159265358979323846, theta = w->theta[j], rest = pi - theta, less = 1 - w->cosine[j], more = 1 + w->cosine[j];
   const double row_sum = w->row_sum[j], column_sum = w->column_sum[j], sum = w->sum[j];
   sector_sums near = {.both = rest - NTK_MILLS_AT_0 * ((root_q + root_s) * more) + sum,
@@ -197,7 +209,7 @@ NTK_INLINE sector_sums sums_of(const elu_work *w, size_t j, double root_q, doubl
                       .row = theta - NTK_MILLS_AT_0 * root_q * less + w->row_gap[j],
                       .column = theta - NTK_MILLS_AT_0 * root_s * less + w->column_gap[j]};
   if (!has_far) return near;
-  double most = FAR.most, column_whole = NTK_MILLS_AT_0 * (NTK_MILLS_AT_0 + root_s * ntk_mills_slope(root_s));
+  double most = FAR.most, row_whole = w->far_row_whole, column_whole = w->far_whole[j];
   bool row_far = root_q > most, column_far = root_s > most, sum_far = w->c[j] > most;
   double of_row = row_far ? row_whole + w->far_row[j] : rest - NTK_MILLS_AT_0 * root_q * more + row_sum;
   double of_column = column_far ? column_whole + w->far_column[j] : rest - NTK_MILLS_AT_0 * root_s * more + column_sum;
@@ -216,13 +228,12 @@ NTK_INLINE void complete(const ntk_pass *pass, const elu_work *w, double *value,
   const double square = pass->constants[0], alpha = pass->constants[1], jump = pass->constants[2];
   const double *in = pass->in, *inverse = pass->before.inverse, *column_root = pass->before.root;
   const double row_inverse = pass->row_before.inverse, root_q = pass->row_before.root;
-  const double row_whole = NTK_MILLS_AT_0 * (NTK_MILLS_AT_0 + root_q * ntk_mills_slope(root_q));
   const size_t count = pass->groups * NTK_LANES;
 #pragma omp simd
   for (size_t j = 0; j < count; j++) {
     double r = in[NTK_R * NTK_BLOCK + j], area = sqrt(in[NTK_S2 * NTK_BLOCK + j]), angle = pi - w->theta[j], root_s = column_root[j];
     double cosine = w->cosine[j], sine = w->sine[j];
-    sector_sums of = sums_of(w, j, root_q, row_whole, root_s, has_far);
+    sector_sums of = sums_of(w, j, root_q, root_s, has_far);
     /* Standard deviations of one variable where the other is 0, and Mills' ratio of them. */
     double of_u = root_q * sine, of_v = root_s * sine, slope_u = ntk_mills_slope(of_u), slope_v = ntk_mills_slope(of_v);
     double row_moment = root_q * root_s * (cosine * of.row + sine * slope_u), column_moment = root_q * root_s * (cosine * of.column + sine * slope_v);
