@@ -271,6 +271,20 @@ static size_t place_lanes(const ntk_features *f, size_t groups, const double *s,
   return terms;
 }
 
+/* Terms after which the rest beside this row is below the tolerance whatever rho is. */
+static size_t needed_terms(const ntk_features *x, const double *row, size_t row_terms, size_t groups, const lane_positions *p, size_t terms) {
+  size_t row_chunks = ntk_series_chunks(row_terms) + 1, chunk = 0;
+  const double *tails = row + NTK_SERIES_HEAD + 2 * row_terms;
+  for (size_t i = 0; i < groups * NTK_LANES; i++) {
+    const ntk_octave *octave = p[i / NTK_LANES].octave[i % NTK_LANES];
+    if (i && octave == p[(i - 1) / NTK_LANES].octave[(i - 1) % NTK_LANES]) continue;
+    while (chunk < ntk_series_chunks(terms) && chunk < ntk_series_chunks(octave->terms) &&
+           fmax(tails[chunk], tails[row_chunks + chunk]) * octave->bounds[chunk] > x->constants[NTK_SERIES_TOLERANCE])
+      chunk++;
+  }
+  return chunk * NTK_SERIES_CHUNK;
+}
+
 ntk_series ntk_features_lanes(const ntk_features *x, double q, const ntk_features *z, size_t groups, const double *s, double *scratch) {
   size_t row_terms = terms_of(x, q);
   double *row = scratch, *columns = scratch + ntk_series_row_size(row_terms);
@@ -278,6 +292,7 @@ ntk_series ntk_features_lanes(const ntk_features *x, double q, const ntk_feature
   fill_row(x, row_terms, q, row);
   size_t terms = place_lanes(z, groups, s, positions);
   terms = terms < row_terms ? terms : row_terms;
+  if (ntk_series_is_sampled(z->constants)) terms = needed_terms(x, row, row_terms, groups, positions, terms);
   for (size_t g = 0; g < groups; g++) {
     double *at = columns + g * ntk_series_column_size(terms) * NTK_LANES, one[NTK_SERIES_ROW_MOST];
     if (ntk_series_is_sampled(z->constants)) {

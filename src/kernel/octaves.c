@@ -164,6 +164,13 @@ static size_t index_of(double q) {
   return (size_t)(end - FIRST_END);
 }
 
+/* Tails at the nodes, with some room for what lies between them. */
+static void add_bounds(ntk_octave *octave, const double *row) {
+  size_t count = ntk_series_chunks(octave->terms) + 1;
+  const double *tails = row + NTK_SERIES_HEAD + 2 * octave->terms;
+  for (size_t c = 0; c < count; c++) octave->bounds[c] = fmax(octave->bounds[c], 1.25 * fmax(tails[c], tails[count + c]));
+}
+
 static ntk_error *fill_octave(octave_work *w, size_t index, ntk_octave *octave) {
   const double pi = 3.14159265358979323846;
   double low, high, *row = NULL;
@@ -173,10 +180,12 @@ static ntk_error *fill_octave(octave_work *w, size_t index, ntk_octave *octave) 
   octave->terms = choose_terms(w, high * high);
   octave->size = ntk_series_row_size(octave->terms);
   NTK_TRY(NTK_NEW(NODES * octave->size, &octave->coefficients));
+  NTK_TRY(NTK_NEW(ntk_series_chunks(octave->terms) + 1, &octave->bounds));
   NTK_TRY(NTK_NEW(octave->size, &row));
   for (int node = 0; node < NODES; node++) {
     double angle = pi * (node + 0.5) / NODES, root = 0.5 * (low + high) + 0.5 * (high - low) * cos(angle);
     sample_row(w, octave->terms, root * root, row);
+    add_bounds(octave, row);
     for (int k = 0; k < NODES; k++) {
       double weight = (k ? 2.0 : 1.0) / NODES * cos(k * angle), *to = octave->coefficients + (size_t)k * octave->size;
       for (size_t e = 0; e < octave->size; e++) to[e] += weight * row[e];
@@ -188,6 +197,7 @@ static ntk_error *fill_octave(octave_work *w, size_t index, ntk_octave *octave) 
 
 static void free_octave(ntk_octave *octave) {
   if (octave) free(octave->coefficients);
+  if (octave) free(octave->bounds);
   free(octave);
 }
 

@@ -16,11 +16,12 @@
 /** Octave 0 ends at 2^-6, octave i at 2^(i-6). */
 enum { NTK_OCTAVE_COUNT = 1031 };
 
-/** Of an octave with the ends [a, b] of sqrt(q): middle (a + b)/2, scale 2/(b - a); coefficients as in ntk_octave_run. */
+/** Of an octave with the ends [a, b] of sqrt(q): middle (a + b)/2, scale 2/(b - a); coefficients as in ntk_octave_run; bounds[c]: of both tails at
+ *  chunk c, for every variance in it. */
 typedef struct {
   double middle, scale;
   size_t terms, size;
-  double *coefficients;
+  double *coefficients, *bounds;
 } ntk_octave;
 
 typedef struct {

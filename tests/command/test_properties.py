@@ -11,8 +11,10 @@ from support import ntkgan
 
 pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
 
-SMOOTH = ["erf", "gelu", "sigmoid_like", {"sin": {"b": 0.8, "c": 0.4}}, {"rbf": {"gamma": 0.3}}]
-KINKED = ["relu", "abs", {"leaky_relu": {"slope": 0.2}}]
+SMOOTH = ["erf", "gelu", "sigmoid_like", {"sin": {"b": 0.8, "c": 0.4}}, {"rbf": {"gamma": 0.3}}, {"gaussian": {"b": -0.4}}]
+KINKED = ["relu", "abs", {"leaky_relu": {"slope": 0.2}}, "elu", "selu", {"elu": {"alpha": 0.4}}]
+SERIES = [{name: {"tolerance": 1e-13}} for name in ("tanh", "sigmoid", "silu", "softplus", "mish")]
+CHOICES = {"closed": SMOOTH + KINKED, "series": SERIES + ["elu", "sin"]}
 
 
 def gram(folder, x, network, kernel="ntk", z=None, gradient=False):
@@ -28,25 +30,25 @@ def random_weights(rng):
     return {"weight_stddev": float(rng.uniform(0.7, 1.5)), "bias_stddev": float(rng.choice([0.0, 0.3]))}
 
 
-def random_activation(rng):
-    return {"activation": (SMOOTH + KINKED)[rng.integers(len(SMOOTH + KINKED))]}
+def random_activation(rng, choices):
+    return {"activation": choices[rng.integers(len(choices))]}
 
 
-def random_vector_layers(rng, depth):
+def random_vector_layers(rng, depth, choices):
     layers = [{"dense": random_weights(rng)}]
     for _ in range(depth):
-        block = [random_activation(rng), {"dense": random_weights(rng)}]
+        block = [random_activation(rng, choices), {"dense": random_weights(rng)}]
         kind = rng.integers(4)
         if kind == 0:
             layers.append({"residual": block})
         elif kind == 1:
-            layers.append({"parallel": [block, [random_activation(rng), {"dense": random_weights(rng)}]]})
+            layers.append({"parallel": [block, [random_activation(rng, choices), {"dense": random_weights(rng)}]]})
         else:
             layers += (["layer_norm"] if kind == 2 else []) + block
     return layers + [{"dense": {}}]
 
 
-def random_image_layers(rng, depth):
+def random_image_layers(rng, depth, choices):
     def conv(**keys):
         padding = str(rng.choice(["same", "circular"]))
         return {"conv": {"size": [int(rng.integers(1, 4)), int(rng.integers(1, 4))], "padding": padding, **random_weights(rng), **keys}}
@@ -55,45 +57,50 @@ def random_image_layers(rng, depth):
     for _ in range(depth):
         kind = rng.integers(4)
         if kind == 0:
-            layers.append({"residual": [random_activation(rng), conv()]})
+            layers.append({"residual": [random_activation(rng, choices), conv()]})
         elif kind == 1:
-            layers += [random_activation(rng), {"average_pool": {"size": 2, "stride": 1, "padding": "circular"}}, conv()]
+            layers += [random_activation(rng, choices), {"average_pool": {"size": 2, "stride": 1, "padding": "circular"}}, conv()]
         else:
-            layers += [random_activation(rng), conv()]
-    return layers + [random_activation(rng), str(rng.choice(["flatten", "global_average_pool"])), {"dense": {}}]
+            layers += [random_activation(rng, choices), conv()]
+    return layers + [random_activation(rng, choices), str(rng.choice(["flatten", "global_average_pool"])), {"dense": {}}]
 
 
 def check_gram(folder, rng, x, network):
-    """Symmetry, positive semi-definiteness, NTK - NNGP too, gradient = difference quotient."""
+    """Symmetry, positive semi-definiteness, NTK - NNGP too, gradient = difference quotient, the same from either side."""
     (ntk, slope), nngp = gram(folder, x, network, gradient=True), gram(folder, x, network, "nngp")
     scale = np.abs(ntk).max()
     assert np.isfinite(slope).all(), network
     assert np.abs(ntk - ntk.T).max() <= 1e-12 * scale and np.abs(nngp - nngp.T).max() <= 1e-12 * scale, network
     for matrix in (nngp, ntk, ntk - nngp):
         assert np.linalg.eigvalsh((matrix + matrix.T) / 2).min() >= -1e-11 * scale, network
+    other, back = gram(folder, x[3:], network, z=x[:3], gradient=True)
+    assert np.abs(other - ntk[3:, :3]).max() <= 1e-12 * scale and np.abs(other.T - ntk[:3, 3:]).max() <= 1e-12 * scale, network
+    assert np.abs(back - slope[3:, :3]).max() <= 1e-9 * np.abs(slope).max(), network
     direction, h = rng.normal(size=x.shape[1]), 1e-5
     step = (gram(folder, x[:1] + h * direction, network, z=x[1:]) - gram(folder, x[:1] - h * direction, network, z=x[1:])) / (2 * h)
     assert np.abs(slope[0, 1:] @ direction - step[0]).max() <= 1e-6 * (np.abs(step).max() + 1e-3), network
 
 
+@pytest.mark.parametrize("kind", CHOICES)
 @pytest.mark.parametrize("seed", range(4))
-def test_random_networks_of_vectors(seed, tmp_path):
+def test_random_networks_of_vectors(seed, kind, tmp_path):
     rng = np.random.default_rng(seed)
     dimension = int(rng.integers(2, 24))
     x = rng.normal(size=(8, dimension))
-    network = {"type": "layers", "layers": random_vector_layers(rng, int(rng.integers(0, 4)))}
+    network = {"type": "layers", "layers": random_vector_layers(rng, int(rng.integers(0, 4)), CHOICES[kind])}
     check_gram(tmp_path, rng, x, network)
     rotation = np.linalg.qr(rng.normal(size=(dimension, dimension)))[0]
     k = gram(tmp_path, x, network)
     assert np.abs(gram(tmp_path, x @ rotation, network) - k).max() <= 1e-11 * np.abs(k).max(), network
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_random_networks_of_images(seed, tmp_path):
+@pytest.mark.parametrize("kind", CHOICES)
+@pytest.mark.parametrize("seed", range(3))
+def test_random_networks_of_images(seed, kind, tmp_path):
     rng = np.random.default_rng(100 + seed)
     height, width, channels = (int(i) for i in rng.integers(3, 6, size=3))
     network = {"type": "layers", "image": {"height": height, "width": width, "channels": channels}}
-    network["layers"] = random_image_layers(rng, int(rng.integers(0, 3)))
+    network["layers"] = random_image_layers(rng, int(rng.integers(0, 3)), CHOICES[kind])
     check_gram(tmp_path, rng, rng.normal(size=(5, height * width * channels)), network)
 
 
