@@ -10,6 +10,8 @@
 #define NOTHING 1e-19
 /* First length of a panel, and the variance from which on panels need fewer nodes than the trapezoidal rule. */
 #define PANEL 1.0
+/* Of pairs, to 1e-13 for a pole of phi at pi/2. */
+#define PAIR_PANEL 1.8
 #define PANELS_FROM 64.0
 #define TRAPEZOID_BELOW 4.0
 
@@ -63,7 +65,7 @@ static bool next_panel(panel_walk *w, double *middle, double *half) {
 /* E phi, E phi', E phi'' of v ~ N(mean, spread^2). */
 static void inner_means(const ntk_function *function, double range, double mean, double spread, double out[3]) {
   double middle, half, jet[3];
-  panel_walk walk = {mean - NTK_NORMAL_RANGE * spread, mean + NTK_NORMAL_RANGE * spread, PANEL, range, 1.5 * spread};
+  panel_walk walk = {mean - NTK_NORMAL_RANGE * spread, mean + NTK_NORMAL_RANGE * spread, PAIR_PANEL, range, 1.5 * spread};
   out[0] = out[1] = out[2] = 0;
   if (!(spread > DBL_MIN)) {
     ntk_function_jet(function, mean, out);
@@ -131,7 +133,7 @@ void ntk_function_pair(const ntk_function *function, double q, double rho, doubl
   double mixed = 0, middle, half, at[3], mean[3];
   /* The inner mean bends where v does, v = 0 at u = 0: as seen by u. */
   double share = root_q / fmax(root_s * fabs(rho), DBL_MIN);
-  panel_walk walk = {-NTK_NORMAL_RANGE * root_q, NTK_NORMAL_RANGE * root_q, PANEL * fmin(1, share), range * fmax(1, share), 1.5 * root_q};
+  panel_walk walk = {-NTK_NORMAL_RANGE * root_q, NTK_NORMAL_RANGE * root_q, PAIR_PANEL * fmin(1, share), range * fmax(1, share), 1.5 * root_q};
   memset(given, 0, NTK_GIVEN * sizeof *given);
   if (!(q > 0)) return;
   while (next_panel(&walk, &middle, &half)) {

@@ -73,7 +73,65 @@ static void gradients_at_all_variances(void **state) {
   }
 }
 
+/* The same three of series activations, q = s: phi is its asymptote (sign, relu), whose part is closed or an integral over one variable, and what
+ * decays exponentially, integrated over |u|, |v| < 45 by Gauss-Legendre panels. */
+static const struct {
+  const char *activation;
+  double q, theta, value, dot, moment;
+} SERIES[] = {
+    {"tanh", 900, 1.3, 0.17223298406926693, 0.00073338589113888981, 0.00016111378614639045},
+    {"softplus", 900, 1.3, 209.08713530204108, 0.29293785350114987, 208.58281414868711},
+    {"tanh", 1e8, 1.3, 0.17239429446855206, 6.6069675538319006e-09, 1.4535920939691295e-09},
+    {"softplus", 1e8, 1.3, 23175857.842231248, 0.29309857252694399, 23175857.337713368},
+    {"tanh", 1e8, 0.01, 0.99363327872084051, 6.3657802807576338e-07, 5.2352964813926516e-07},
+    {"softplus", 1e8, 0.01, 49997505.331181929, 0.49840792709107662, 49997505.325943954},
+    {"tanh", 1e8, 3, -0.90985928037097685, 4.5111924113484127e-08, -3.6731757837604286e-08},
+    {"softplus", 1e8, 3, 15029.766411846922, 0.022535207456053186, 15029.692521440418},
+};
+
+static void series_at_large_variances(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof SERIES / sizeof *SERIES; i++) {
+    char network[80];
+    double q = SERIES[i].q, theta = SERIES[i].theta, x[2] = {sqrt(2 * q), 0}, z[2] = {sqrt(2 * q) * cos(theta), sqrt(2 * q) * sin(theta)}, of_x[2],
+           of_z[2];
+    snprintf(network, sizeof network, "{type: mlp, depth: 1, activation: %s}", SERIES[i].activation);
+    double value = kernel_at(network, "nngp", 2, x, z, of_x), ntk = kernel_at(network, "ntk", 2, x, z, of_z);
+    double size = kernel_at(network, "nngp", 2, x, x, NULL), whole = kernel_at(network, "ntk", 2, x, x, NULL);
+    double dot = SERIES[i].dot, slope = (SERIES[i].moment - q * cos(theta) * dot) / (2 * q), dot_size = (whole - size) / q;
+    CLOSE(value / size, SERIES[i].value / size, 1e-10);
+    CLOSE(ntk / whole, (SERIES[i].value + q * cos(theta) * dot) / whole, 1e-10);
+    double most = x[0] * (fabs(slope) + dot_size);
+    CLOSE(of_x[0] / most, (slope * x[0] + 0.5 * dot * z[0]) / most, 1e-10);
+    CLOSE(of_x[1] / most, 0.5 * dot * z[1] / most, 1e-10);
+    assert_true(isfinite(of_z[0]) && isfinite(of_z[1]));
+  }
+}
+
+/* Points of norm 1e-4 to 1e4 beside each other, coincident, opposite and close ones among them: numbers everywhere. */
+static void no_activation_gives_nan(void **state) {
+  (void)state;
+  const char *const activations[] = {"elu", "selu", "gelu", "erf", "sin", "tanh", "sigmoid", "softplus", "silu", "mish"};
+  double x[] = {1e4, 0, 1e4, 1e-4, 1e4, 0, -1e4, 0, -7e3, 7e3, 1e-4, 1e-4, 0, 0, 1, -1};
+  enum { POINTS = sizeof x / sizeof *x / 2 };
+  for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
+    for (int k = 0; k < 2; k++) {
+      char network[100];
+      double value[POINTS * POINTS], gradient[2 * POINTS * POINTS];
+      snprintf(network, sizeof network, "{type: mlp, depth: %d, activation: %s, bias_stddev: 0.2}", i < 6 ? 2 : 1, activations[i]);
+      pairing p = pairing_make(network, KINDS[k], 2, POINTS, x, POINTS, x);
+      ntk_tile_values(p.kernel, p.workspace, pairing_tile(&p), value, POINTS);
+      ntk_tile_gradients(p.kernel, p.workspace, pairing_tile(&p), gradient, POINTS);
+      for (int j = 0; j < POINTS * POINTS; j++) {
+        assert_true(isfinite(value[j]) && isfinite(gradient[2 * j]) && isfinite(gradient[2 * j + 1]));
+        CLOSE(value[j] / sqrt(value[j / POINTS * (POINTS + 1)] * value[j % POINTS * (POINTS + 1)]), 0, 1 + 1e-9);
+      }
+      pairing_free(&p);
+    }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(expectations_at_all_variances), cmocka_unit_test(gradients_at_all_variances)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(expectations_at_all_variances), cmocka_unit_test(gradients_at_all_variances),
+                                     cmocka_unit_test(series_at_large_variances), cmocka_unit_test(no_activation_gives_nan)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
