@@ -131,14 +131,18 @@ static void fill_row(const ntk_features *f, size_t terms, double q, double *row)
   }
 }
 
-/* A row's entries as one lane of columns. */
-static void copy_row(size_t terms, const double *row, double *out) {
-  size_t tails = 2 * (ntk_series_chunks(terms) + 1);
-  for (size_t k = 0; k < NTK_SERIES_COLUMN_HEAD; k++) out[k * NTK_LANES] = row[k];
+/* Entries [from, from + count) of rows side by side as lanes. */
+static void copy_entries(const double *const rows[NTK_LANES], size_t from, size_t count, double *out) {
+  for (size_t e = 0; e < count; e++)
+    for (size_t l = 0; l < NTK_LANES; l++) out[e * NTK_LANES + l] = rows[l][from + e];
+}
+
+/* Rows as one group of columns. */
+static void copy_rows(size_t terms, const double *const rows[NTK_LANES], double *out) {
+  copy_entries(rows, 0, NTK_SERIES_COLUMN_HEAD, out);
   out += NTK_SERIES_COLUMN_HEAD * NTK_LANES;
-  for (size_t k = 0; k < terms; k++) out[k * NTK_LANES] = row[NTK_SERIES_HEAD + k];
-  out += terms * NTK_LANES;
-  for (size_t k = 0; k < tails; k++) out[k * NTK_LANES] = row[NTK_SERIES_HEAD + 2 * terms + k];
+  copy_entries(rows, NTK_SERIES_HEAD, terms, out);
+  copy_entries(rows, NTK_SERIES_HEAD + 2 * terms, 2 * (ntk_series_chunks(terms) + 1), out + terms * NTK_LANES);
 }
 
 static size_t rounded(size_t terms) {
@@ -185,10 +189,13 @@ ntk_error *ntk_features_tabulate(ntk_features *f, size_t count, const double *q)
 }
 
 void ntk_features_pack(const ntk_features *f, size_t point, size_t groups, double *out) {
-  size_t group = ntk_series_column_size(f->terms) * NTK_LANES;
-  for (size_t j = 0; j < groups * NTK_LANES; j++) {
-    size_t i = point + j < f->count ? point + j : f->count - 1;
-    copy_row(f->terms, f->rows + i * f->row_size, out + j / NTK_LANES * group + j % NTK_LANES);
+  for (size_t g = 0; g < groups; g++) {
+    const double *rows[NTK_LANES];
+    for (size_t l = 0; l < NTK_LANES; l++) {
+      size_t i = point + g * NTK_LANES + l;
+      rows[l] = f->rows + (i < f->count ? i : f->count - 1) * f->row_size;
+    }
+    copy_rows(f->terms, rows, out + g * ntk_series_column_size(f->terms) * NTK_LANES);
   }
 }
 
@@ -258,6 +265,16 @@ static void sampled_lanes(const ntk_features *f, size_t terms, const lane_positi
   for (size_t l = 0; l < NTK_LANES; l++) columns[l] = f->octaves->origin + p->s[l] * columns[l];
 }
 
+static void polynomial_lanes(const ntk_features *f, size_t terms, const double *s, double *columns) {
+  double row[NTK_LANES][NTK_SERIES_ROW_MOST];
+  const double *rows[NTK_LANES];
+  for (size_t l = 0; l < NTK_LANES; l++) {
+    fill_row(f, terms, s[l], row[l]);
+    rows[l] = row[l];
+  }
+  copy_rows(terms, rows, columns);
+}
+
 /* Places the lanes; returns the terms that they need at most. */
 static size_t place_lanes(const ntk_features *f, size_t groups, const double *s, lane_positions *p) {
   size_t terms = 0;
@@ -294,14 +311,11 @@ ntk_series ntk_features_lanes(const ntk_features *x, double q, const ntk_feature
   terms = terms < row_terms ? terms : row_terms;
   if (ntk_series_is_sampled(z->constants)) terms = needed_terms(x, row, row_terms, groups, positions, terms);
   for (size_t g = 0; g < groups; g++) {
-    double *at = columns + g * ntk_series_column_size(terms) * NTK_LANES, one[NTK_SERIES_ROW_MOST];
+    double *at = columns + g * ntk_series_column_size(terms) * NTK_LANES;
     if (ntk_series_is_sampled(z->constants)) {
       sampled_lanes(z, terms, &positions[g], at);
-      continue;
-    }
-    for (size_t l = 0; l < NTK_LANES; l++) {
-      fill_row(z, terms, s[g * NTK_LANES + l], one);
-      copy_row(terms, one, at + l);
+    } else {
+      polynomial_lanes(z, terms, s + g * NTK_LANES, at);
     }
   }
   return series_of(x, row_terms, row, terms, columns);

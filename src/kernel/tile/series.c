@@ -7,6 +7,8 @@
 #include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
 
+typedef long long long_lanes __attribute__((vector_size(NTK_LANES * sizeof(long long)), may_alias));
+
 /* Of a row: what multiplies a column's alpha_n rho^(n-2): V, V_dot, V_dot_r, V_q, V_dot_q but for powers of rho and 1/sqrt(q s). */
 enum { OF_V, OF_DOT, OF_CURVE, OF_SLOPE, OF_MIXED, FACTORS };
 
@@ -77,6 +79,12 @@ NTK_INLINE double rest(const double *tail, size_t group, const ntk_lanes *power,
   return most;
 }
 
+/* Powers that do not matter become 0 before they are denormal, which would be slow. */
+NTK_INLINE void flush(ntk_lanes *power, const size_t wide) {
+  const double least = 1e-100;
+  for (size_t g = 0; g < wide; g++) power[g] = (ntk_lanes)((long_lanes)power[g] & ((power[g] > least) | (power[g] < -least)));
+}
+
 NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const bool paired, const bool gradient) {
   const ntk_series *s = w->series;
   const size_t group = s->group, row_chunks = s->row_terms / NTK_SERIES_CHUNK, column_chunks = s->column_terms / NTK_SERIES_CHUNK;
@@ -96,8 +104,10 @@ NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const boo
     if (row_tail[chunk] * rest(column_tail + chunk * NTK_LANES, group, power, wide) <= s->tolerance) break;
     if (chunk == doubling) {
       for (size_t g = 0; g < wide; g++) step[g] *= step[g];
+      flush(step, wide);
       doubling += s->run;
     }
+    flush(power, wide);
     size_t k = chunk * NTK_SERIES_CHUNK;
     if (k >= w->ready) row_factors(w, chunk + 1, gradient);
     add_chunk(w->row + k * FACTORS, alpha + k * NTK_LANES, group, rho, step, power, sum, wide, paired, gradient);
