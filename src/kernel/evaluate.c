@@ -71,7 +71,7 @@ static double *register_state(ntk_workspace *workspace, size_t index) { return w
 
 void ntk_evaluate_columns(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block) {
   for (size_t i = 0; i < kernel->program.count; i++)
-    if (workspace->packed[i]) ntk_features_pack(tile->z->features[i], block.column, block.groups, workspace->packed[i]);
+    if (workspace->packed[i]) workspace->columns_of[i] = ntk_features_columns(tile->z->features[i], block.column, block.groups, workspace->packed[i]);
 }
 
 static void apply_op(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const ntk_op *op, int mode) {
@@ -89,7 +89,7 @@ static void apply_op(const ntk_kernel *kernel, ntk_workspace *workspace, const n
   size_t index = (size_t)(op - kernel->program.ops);
   ntk_series series;
   if (tile->x->features[index]) {
-    series = ntk_features_pair(tile->x->features[index], block.row, tile->z->features[index], workspace->packed[index]);
+    series = ntk_features_pair(tile->x->features[index], block.row, tile->z->features[index], workspace->columns_of[index]);
     pass.series = &series;
   }
   switch (op->kind) {

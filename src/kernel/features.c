@@ -178,17 +178,7 @@ ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants
   return NULL;
 }
 
-ntk_error *ntk_features_tabulate(ntk_features *f, size_t count, const double *q) {
-  if (f->octaves) NTK_TRY(ntk_octaves_cover(f->octaves, count, q));
-  for (size_t i = 0; i < count; i++) f->terms = terms_of(f, q[i]) > f->terms ? terms_of(f, q[i]) : f->terms;
-  f->count = count;
-  f->row_size = ntk_series_row_size(f->terms);
-  NTK_TRY(NTK_NEW(count * f->row_size, &f->rows));
-  for (size_t i = 0; i < count; i++) fill_row(f, f->terms, q[i], f->rows + i * f->row_size);
-  return NULL;
-}
-
-void ntk_features_pack(const ntk_features *f, size_t point, size_t groups, double *out) {
+static void pack(const ntk_features *f, size_t point, size_t groups, double *out) {
   for (size_t g = 0; g < groups; g++) {
     const double *rows[NTK_LANES];
     for (size_t l = 0; l < NTK_LANES; l++) {
@@ -199,9 +189,29 @@ void ntk_features_pack(const ntk_features *f, size_t point, size_t groups, doubl
   }
 }
 
+ntk_error *ntk_features_tabulate(ntk_features *f, size_t count, const double *q) {
+  if (f->octaves) NTK_TRY(ntk_octaves_cover(f->octaves, count, q));
+  for (size_t i = 0; i < count; i++) f->terms = terms_of(f, q[i]) > f->terms ? terms_of(f, q[i]) : f->terms;
+  f->count = count;
+  f->row_size = ntk_series_row_size(f->terms);
+  NTK_TRY(NTK_NEW(count * f->row_size, &f->rows));
+  size_t groups = (count + NTK_LANES - 1) / NTK_LANES;
+  NTK_TRY(NTK_NEW(groups * NTK_LANES * ntk_series_column_size(f->terms), &f->columns));
+  for (size_t i = 0; i < count; i++) fill_row(f, f->terms, q[i], f->rows + i * f->row_size);
+  pack(f, 0, groups, f->columns);
+  return NULL;
+}
+
+const double *ntk_features_columns(const ntk_features *f, size_t point, size_t groups, double *room) {
+  if (point % NTK_LANES == 0) return f->columns + point * ntk_series_column_size(f->terms);
+  pack(f, point, groups, room);
+  return room;
+}
+
 void ntk_features_free(ntk_features **features) {
   if (!*features) return;
   free((*features)->rows);
+  free((*features)->columns);
   free((*features)->degrees);
   free(*features);
   *features = NULL;
@@ -227,8 +237,8 @@ static ntk_series series_of(const ntk_features *f, size_t row_terms, const doubl
                       .quadrature = pair_quadrature};
 }
 
-ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, const double *packed) {
-  return series_of(x, x->terms, x->rows + row * x->row_size, z->terms, packed);
+ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, const double *columns) {
+  return series_of(x, x->terms, x->rows + row * x->row_size, z->terms, columns);
 }
 
 /* Features of those lanes of a group that are in one octave; without `add` the others' become 0. */

@@ -22,7 +22,7 @@ typedef struct {
   ntk_octaves *octaves;                /* NULL for polynomials: those are computed directly */
   double *degrees;                     /* of the terms */
   size_t most, terms, count, row_size; /* terms: there can be, there are */
-  double *rows;
+  double *rows, *columns;              /* columns: of all points in groups of NTK_LANES, the last one repeated */
 } ntk_features;
 
 /** `octaves` of the same constants (see ntk_series_is_sampled) are borrowed. */
@@ -32,14 +32,15 @@ void ntk_features_free(ntk_features **features);
 /** Tables of `count` points with variances q. */
 NTK_CHECKED ntk_error *ntk_features_tabulate(ntk_features *features, size_t count, const double *q);
 
-/** Columns (ntk_series) of the points from `point` on, in groups of NTK_LANES, to `out`; behind the last point it is repeated. */
-void ntk_features_pack(const ntk_features *features, size_t point, size_t groups, double *out);
+/** Columns (ntk_series) of the points from `point` on, in groups of NTK_LANES: in the features' own table or, where no group starts there, copied to
+ *  `room`. Behind the last point it is repeated. */
+const double *ntk_features_columns(const ntk_features *features, size_t point, size_t groups, double *room);
 
-/** Doubles that ntk_features_pack() writes a point, at most, for activations with these constants. */
+/** Doubles of `room` a point, at most, for activations with these constants. */
 size_t ntk_features_most(const double *constants);
 
-/** Point `row` of x against columns packed from z. */
-ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, const double *packed);
+/** Point `row` of x against columns of z. */
+ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, const double *columns);
 
 /** A variance against groups of NTK_LANES others without tables; the octaves cover all. `scratch`: NTK_FEATURES_SCRATCH(groups) doubles, in use as long as the
  *  result is. */

@@ -68,17 +68,18 @@ struct ntk_prepared {
 enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 256 };
 
 struct ntk_workspace {
-  double *registers; /* one state each, and two more for a chain's */
-  double *scratch;   /* 4 NTK_BLOCK */
-  double *weights;   /* NTK_PANEL_COLUMNS, zero-padded copy of weight column 0 */
-  double *columns;   /* NTK_PANEL_COLUMNS: sums over the rows */
-  double *ones;      /* NTK_BLOCK */
-  double *products;  /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: x.z of a panel (large d) */
-  double *values;    /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: k of a panel (several weight columns) */
-  double *weighted;  /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: w k_B of a panel (large d) */
-  double *gradient;  /* NTK_PANEL_ROWS x d */
-  double *radial;    /* NTK_PANEL_ROWS: coefficient of x in the gradient */
-  double **packed;   /* an operation each: features of a block's columns, NULL where it is no series */
+  double *registers;         /* one state each, and two more for a chain's */
+  double *scratch;           /* 4 NTK_BLOCK */
+  double *weights;           /* NTK_PANEL_COLUMNS, zero-padded copy of weight column 0 */
+  double *columns;           /* NTK_PANEL_COLUMNS: sums over the rows */
+  double *ones;              /* NTK_BLOCK */
+  double *products;          /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: x.z of a panel (large d) */
+  double *values;            /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: k of a panel (several weight columns) */
+  double *weighted;          /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: w k_B of a panel (large d) */
+  double *gradient;          /* NTK_PANEL_ROWS x d */
+  double *radial;            /* NTK_PANEL_ROWS: coefficient of x in the gradient */
+  double **packed;           /* an operation each: room for features of a block's columns, NULL where it is no series */
+  const double **columns_of; /* the features that are in use: ntk_evaluate_columns() */
   size_t operations;
   struct ntk_image_workspace *image;
 };

@@ -5,6 +5,7 @@
 
 static ntk_error *allocate_packed(const ntk_kernel *kernel, ntk_workspace *w) {
   NTK_TRY(NTK_NEW(kernel->program.count, &w->packed));
+  NTK_TRY(NTK_NEW(kernel->program.count, &w->columns_of));
   w->operations = kernel->program.count;
   for (size_t i = 0; i < w->operations; i++) {
     const ntk_op *op = &kernel->program.ops[i];
@@ -55,6 +56,7 @@ void ntk_workspace_free(ntk_workspace **workspace) {
   free(w->radial);
   for (size_t i = 0; w->packed && i < w->operations; i++) free(w->packed[i]);
   free(w->packed);
+  free(w->columns_of);
   ntk_image_workspace_free(&w->image);
   free(w);
   *workspace = NULL;
