@@ -100,7 +100,8 @@ static void tiles_agree_and_are_symmetric(void **state) {
         for (size_t b = 0; b < C; b++) value[r * C + b] -= k[r * M + j] * w[j * C + b];
         for (size_t a = 0; a < D; a++) gradient[r * D + a] -= gradients[(r * M + j) * D + a] * w[j * C];
       }
-    assert_true(largest(N * C, value) < 1e-12 * largest(N * M, k));
+    /* Series end earlier where no gradient is wanted. */
+    assert_true(largest(N * C, value) < (100 * value_accuracy(IMAGE_NETWORKS[i]) < 1e-11 ? 1e-12 : 1e-10) * largest(N * M, k));
     assert_true(largest(N * D, gradient) < 1e-11 * largest(N * M * D, gradients));
   }
 }
