@@ -16,7 +16,10 @@ typedef enum {
   NTK_STREAM_PERMUTE = 5, /* permutation tests */
   NTK_STREAM_LATENT = 7,  /* what a generator is fed with */
   NTK_STREAM_INITIAL = 9, /* weights of a discriminator before training */
-  NTK_STREAM_BATCH = 10   /* which points a discriminator is trained on */
+  NTK_STREAM_BATCH = 10,  /* which points a discriminator is trained on */
+  NTK_STREAM_START = 11,  /* weights of a generator before the first step */
+  NTK_STREAM_FRESH = 12,  /* what a generator is fed with beside its latent points */
+  NTK_STREAM_PULL = 13    /* which latent points a generator's step is made of */
 } ntk_stream;
 
 typedef struct {

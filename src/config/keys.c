@@ -5,7 +5,8 @@
 
 static const ntk_key data_keys[] = {
     {"real", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "data", NULL, NULL, NULL, "target points (beta)"},
-    {"fake", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "data", NULL, NULL, NULL, "generated points before the first step (alpha)"},
+    {"fake", NTK_T_TYPED, 0, 0, 0, NULL, "data", NULL, NULL, NULL,
+     "generated points before the first step (alpha); required unless the generator starts by itself (generator: {type: kernel, g0: network})"},
     NTK_KEYS_END,
 };
 

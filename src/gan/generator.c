@@ -4,56 +4,34 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "data/data.h"
-#include "field/field.h"
 #include "gan/flow.h"
 
 typedef struct {
   ntk_choice choice;
-  ntk_error *(*create)(ntk_generator *generator, const ntk_value *parameters, ntk_rng rng, size_t n); /* NULL: nothing to build */
-  ntk_error *(*move)(const ntk_generator *generator, size_t n, size_t d, const double *force, double *motion);
+  bool has_latent;
 } generator_entry;
 
 struct ntk_generator {
   const generator_entry *entry;
-  const ntk_comm *comm;
-  ntk_kernel *kernel;
-  ntk_prepared *latent;
+  ntk_latent *latent;
 };
 
-static ntk_error *move_particles(const ntk_generator *generator, size_t n, size_t d, const double *force, double *motion) {
-  (void)generator;
-  memcpy(motion, force, n * d * sizeof *motion);
-  return NULL;
-}
+static const ntk_key start_keys[] = {
+    {"width", NTK_T_INTEGER, 0, 1, 65536, NULL, NULL, NULL, "1024", "units", "hidden units of the random network; its error is of order width^-1/2"},
+    NTK_KEYS_END};
 
-static ntk_error *move_by_kernel(const ntk_generator *generator, size_t n, size_t d, const double *force, double *motion) {
-  (void)n;
-  return ntk_field_sum(generator->comm, generator->kernel, generator->latent, generator->latent, d, force, motion, NULL);
-}
+static const ntk_choice starts[] = {
+    {"data", NULL, "x_i(0) = data.fake's i-th point", "outputs start where the study says", NULL, NULL},
+    {"network", start_keys, "x_i(0) = g_0(z_i), one random network of the same keys as `network` with d outputs",
+     "outputs start at those of a wide finite network at its initialisation, one for each latent point; data.fake is not used and may be left out",
+     "Jacot et al. 2018", "the draw is that of (seed, repetition)"},
+};
 
-static ntk_error *kernel_of(const ntk_value *parameters, size_t n, ntk_kernel **out) {
-  const ntk_value *network = ntk_value_get(parameters, "network");
-  size_t count, dimension;
-  *out = NULL;
-  if (ntk_has(network, "image"))
-    return ntk_fail(NTK_E_CONFIG,
-                    "generator.network: a network over images (%s) is no generator here: a convolutional generator's kernel is a matrix over pixels, "
-                    "not one number for two latent points; use one without `image`, such as mlp",
-                    ntk_choice_name(network));
-  NTK_TRY(ntk_error_prefix(ntk_measure_size(ntk_value_get(parameters, "latent"), &count, &dimension), "generator.latent"));
-  if (count < n) return ntk_fail(NTK_E_CONFIG, "generator.latent has %zu points, data.fake %zu: each fake point needs its own", count, n);
-  return ntk_error_prefix(ntk_kernel_create(network, ntk_get_text(parameters, "kernel"), dimension, out), "generator.network");
-}
+static const ntk_choice *start_at(size_t i) { return &starts[i]; }
 
-static ntk_error *create_kernel(ntk_generator *generator, const ntk_value *parameters, ntk_rng rng, size_t n) {
-  ntk_measure z = {0, 0, NULL, NULL};
-  NTK_TRY(kernel_of(parameters, n, &generator->kernel));
-  rng.stream = NTK_STREAM_LATENT;
-  NTK_TRY(ntk_error_prefix(ntk_measure_create(ntk_value_get(parameters, "latent"), rng, &z), "generator.latent"));
-  ntk_error *err = ntk_prepare(generator->kernel, n, z.x, &generator->latent);
-  ntk_measure_free(&z);
-  return ntk_error_prefix(err, "generator.latent");
+const ntk_choices *ntk_generator_start_choices(void) {
+  static const ntk_choices choices = {"generator_starts", "generators before the first step (g0)", sizeof starts / sizeof *starts, start_at};
+  return &choices;
 }
 
 static const ntk_key kernel_keys[] = {
@@ -61,20 +39,24 @@ static const ntk_key kernel_keys[] = {
      "architecture of the generator (no convolutions: their kernel is a matrix over pixels)"},
     {"kernel", NTK_T_WORD, 0, 0, 0, "ntk|nngp", NULL, NULL, "ntk", NULL, "which kernel of it: all layers trained, or the last only"},
     {"latent", NTK_T_TYPED, NTK_KEY_REQUIRED, 0, 0, NULL, "data", NULL, NULL, NULL,
-     "latent points z_i, one for each fake point (of more, the first are used); x_i starts at data.fake's i-th point, not at the network's output"},
+     "latent points z_i, one for each fake point (g0: data: of more, the first are used)"},
+    {"g0", NTK_T_NAMED, 0, 0, 0, NULL, "generator_starts", NULL, "data", NULL,
+     "where x_i starts: data (at data.fake's i-th point) or {network: {width: N}} (at the output for z_i)"},
+    {"batch", NTK_T_INTEGER, NTK_KEY_NULLABLE, 1, 9007199254740992.0, NULL, NULL, NULL, "null", "points",
+     "latent points, drawn anew for each step, whose gradients make it, times N over their number; all x_i move (null: all)"},
+    {"fresh", NTK_T_TYPED, NTK_KEY_NULLABLE, 0, 0, NULL, "data", NULL, "null", NULL,
+     "new latent points, whose outputs are recorded beside the trajectory and in every metric as fresh_NAME; with g0: network"},
     NTK_KEYS_END,
 };
 
 static const generator_entry generators[] = {
     {{"particles", NULL, "dx_i = -(step/N) grad(c o f)(x_i)", "no generator network: each fake point moves freely (Wasserstein gradient flow)",
       "Franceschi et al. 2022, section 4.3", NULL},
-     NULL,
-     move_particles},
+     false},
     {{"kernel", kernel_keys, "dx_i = -(step/N) sum_j k_g(z_i, z_j) grad(c o f)(x_j)",
       "an infinitely wide generator fed with z: fake points move together as its kernel has it (Stein flow; stable steps are up to N times smaller)",
       "Franceschi et al. 2022, section 4.3", NULL},
-     create_kernel,
-     move_by_kernel},
+     true},
 };
 
 static const ntk_choice *choice_at(size_t i) { return &generators[i].choice; }
@@ -84,17 +66,19 @@ const ntk_choices *ntk_generator_choices(void) {
   return &choices;
 }
 
-ntk_error *ntk_generator_create(const ntk_comm *comm, const ntk_value *entry, ntk_rng rng, size_t n, ntk_generator **out) {
-  const char *name = ntk_choice_name(entry);
+static const generator_entry *entry_of(const ntk_value *entry) {
+  for (size_t i = 0; i < sizeof generators / sizeof *generators; i++)
+    if (!strcmp(generators[i].choice.name, ntk_choice_name(entry))) return &generators[i];
+  return NULL;
+}
+
+ntk_error *ntk_generator_create(const ntk_comm *comm, const ntk_value *entry, ntk_rng rng, size_t n, size_t d, ntk_generator **out) {
   *out = NULL;
   ntk_generator *generator;
   NTK_TRY(NTK_NEW(1, &generator));
-  generator->comm = comm;
-  for (size_t i = 0; i < sizeof generators / sizeof *generators; i++)
-    if (!strcmp(generators[i].choice.name, name)) generator->entry = &generators[i];
-  ntk_error *err = NULL;
-  if (!generator->entry) err = ntk_fail(NTK_E_CONFIG, "no generator '%s'", name);
-  if (!err && generator->entry->create) err = generator->entry->create(generator, ntk_choice_parameters(entry), rng, n);
+  generator->entry = entry_of(entry);
+  ntk_error *err = generator->entry ? NULL : ntk_fail(NTK_E_CONFIG, "no generator '%s'", ntk_choice_name(entry));
+  if (!err && generator->entry->has_latent) err = ntk_latent_create(comm, ntk_choice_parameters(entry), rng, n, d, &generator->latent);
   if (err)
     ntk_generator_free(&generator);
   else
@@ -104,24 +88,22 @@ ntk_error *ntk_generator_create(const ntk_comm *comm, const ntk_value *entry, nt
 
 void ntk_generator_free(ntk_generator **generator) {
   if (!*generator) return;
-  ntk_prepared_free(&(*generator)->latent);
-  ntk_kernel_free(&(*generator)->kernel);
+  ntk_latent_free(&(*generator)->latent);
   free(*generator);
   *generator = NULL;
 }
 
+ntk_latent *ntk_generator_latent(const ntk_generator *generator) { return generator->latent; }
+
 ntk_error *ntk_generator_move(const ntk_generator *generator, size_t n, size_t d, const double *force, double *motion) {
-  return ntk_error_prefix(generator->entry->move(generator, n, d, force, motion), "generator");
+  if (generator->latent) return ntk_error_prefix(ntk_latent_move(generator->latent, force, motion), "generator");
+  memcpy(motion, force, n * d * sizeof *motion);
+  return NULL;
 }
 
-double ntk_generator_unit(const ntk_generator *generator, size_t n) { return generator->kernel ? 1 : (double)n; }
+double ntk_generator_unit(const ntk_generator *generator, size_t n) { return generator->latent ? 1 : (double)n; }
 
-ntk_error *ntk_generator_cost(const ntk_value *entry, size_t n, double *cost) {
-  *cost = 0;
-  if (strcmp(ntk_choice_name(entry), "kernel")) return NULL;
-  ntk_kernel *kernel;
-  NTK_TRY(kernel_of(ntk_choice_parameters(entry), n, &kernel));
-  *cost = ntk_kernel_cost(kernel, 0);
-  ntk_kernel_free(&kernel);
-  return NULL;
+ntk_error *ntk_generator_cost(const ntk_value *entry, size_t n, ntk_latent_cost *cost) {
+  *cost = (ntk_latent_cost){0};
+  return entry_of(entry)->has_latent ? ntk_latent_check(ntk_choice_parameters(entry), n, cost) : NULL;
 }

@@ -7,8 +7,9 @@
 static ntk_error *advance_euler(ntk_flow_job *job, double *state) {
   (void)state;
   ntk_flow *flow = job->flow;
-  NTK_TRY(ntk_flow_motion(job, job->gradient, flow->slope[0]));
-  flow->optimizer->move(job, flow->slope[0], flow->state);
+  NTK_TRY(ntk_flow_motion(job, job->gradient, 0));
+  flow->optimizer->move(job, flow->slope[0], flow->state, job->fake->x);
+  if (flow->weights) flow->optimizer->move(job, flow->pull[0], flow->weights + flow->n * flow->d, flow->weights);
   return NULL;
 }
 
@@ -22,18 +23,29 @@ static void place(const ntk_flow_job *job, size_t stages, const double *weight) 
   }
 }
 
+/* weights -= sum_s weight_s pull_s: once for a step that counts, with what moved the points. */
+static void gather(const ntk_flow_job *job, size_t stages, const double *weight) {
+  const ntk_flow *flow = job->flow;
+  for (size_t k = 0; flow->weights && k < flow->n * flow->d; k++) {
+    double sum = 0;
+    for (size_t s = 0; s < stages; s++) sum += weight[s] * flow->pull[s][k];
+    flow->weights[k] -= sum;
+  }
+}
+
 static void keep_base(const ntk_flow_job *job) { memcpy(job->flow->base, job->fake->x, job->flow->n * job->flow->d * sizeof(double)); }
 
 static ntk_error *advance_rk4(ntk_flow_job *job, double *state) {
   (void)state;
   double h = job->step, stage[3][3] = {{h / 2}, {0, h / 2}, {0, 0, h}}, final[4] = {h / 6, h / 3, h / 3, h / 6};
   keep_base(job);
-  NTK_TRY(ntk_flow_motion(job, job->gradient, job->flow->slope[0]));
+  NTK_TRY(ntk_flow_motion(job, job->gradient, 0));
   for (size_t s = 1; s < 4; s++) {
     place(job, s, stage[s - 1]);
-    NTK_TRY(ntk_flow_motion_here(job, job->flow->slope[s]));
+    NTK_TRY(ntk_flow_motion_here(job, s));
   }
   place(job, 4, final);
+  gather(job, 4, final);
   return NULL;
 }
 
@@ -59,15 +71,34 @@ static double error_of(const ntk_flow_job *job, double h, double tolerance) {
   return largest;
 }
 
+/* Shares of slopes 0 to 2 in the place of each stage; the last is the third-order result. */
+static const double adaptive_stage[3][3] = {{1.0 / 2}, {0, 3.0 / 4}, {2.0 / 9, 1.0 / 3, 4.0 / 9}};
+
+static void scale(double h, const double *share, double *weight) {
+  for (size_t s = 0; s < 3; s++) weight[s] = h * share[s];
+}
+
 /* Slopes 1 to 3 and the third-order result of a substep h; slope 3 is the slope at the result. */
 static ntk_error *substep(ntk_flow_job *job, double h) {
-  static const double stage[3][3] = {{1.0 / 2}, {0, 3.0 / 4}, {2.0 / 9, 1.0 / 3, 4.0 / 9}};
   for (size_t s = 1; s < 4; s++) {
-    double weight[3] = {h * stage[s - 1][0], h * stage[s - 1][1], h * stage[s - 1][2]};
+    double weight[3];
+    scale(h, adaptive_stage[s - 1], weight);
     place(job, s, weight);
-    NTK_TRY(ntk_flow_motion_here(job, job->flow->slope[s]));
+    NTK_TRY(ntk_flow_motion_here(job, s));
   }
   return NULL;
+}
+
+/* A substep that is good enough: it starts from its result next, where the slope is known. */
+static void accept(ntk_flow_job *job, double h) {
+  ntk_flow *flow = job->flow;
+  size_t bytes = flow->n * flow->d * sizeof(double);
+  double weight[3];
+  scale(h, adaptive_stage[2], weight);
+  gather(job, 3, weight);
+  keep_base(job);
+  memcpy(flow->slope[0], flow->slope[3], bytes);
+  if (flow->weights) memcpy(flow->pull[0], flow->pull[3], bytes);
 }
 
 /* A substep that leads out of the numbers is one with an infinite error; every rank finds the same. */
@@ -84,7 +115,7 @@ static ntk_error *advance_adaptive(ntk_flow_job *job, double *state) {
   double tolerance = ntk_get_number(flow->integrator_keys, "tolerance"), done = 0;
   long long limit = ntk_get_integer(flow->integrator_keys, "substeps");
   keep_base(job);
-  NTK_TRY(ntk_flow_motion(job, job->gradient, flow->slope[0]));
+  NTK_TRY(ntk_flow_motion(job, job->gradient, 0));
   for (long long tries = 0; done < 1; tries++) {
     if (tries == limit) return ntk_fail(NTK_E_NUMERIC, "adaptive integrator: %lld substeps brought it through %.3g of the step only", limit, done);
     bool is_last = done + state[0] >= 1;
@@ -94,8 +125,7 @@ static ntk_error *advance_adaptive(ntk_flow_job *job, double *state) {
     double change = fmin(5, fmax(0.2, 0.9 / cbrt(fmax(error, 1e-9))));
     if (error <= 1) {
       done = is_last ? 1 : done + part;
-      keep_base(job);
-      memcpy(flow->slope[0], flow->slope[3], flow->n * flow->d * sizeof(double));
+      accept(job, part * job->step);
       if (!is_last || part * change > state[0]) state[0] = fmin(1, part * change);
     } else {
       state[0] = part * change;

@@ -15,13 +15,13 @@ static const ntk_key adam_keys[] = {
 
 static size_t arrays_of_sgd(const ntk_value *parameters) { return ntk_get_number(parameters, "momentum") > 0; }
 
-static void move_sgd(const ntk_flow_job *job, const double *motion, double *state) {
+static void move_sgd(const ntk_flow_job *job, const double *motion, double *state, double *x) {
   const ntk_flow *flow = job->flow;
   double momentum = ntk_get_number(flow->optimizer_keys, "momentum");
   for (size_t k = 0; k < flow->n * flow->d; k++) {
     double direction = motion[k];
     if (momentum > 0) direction = state[k] = momentum * state[k] + direction;
-    job->fake->x[k] -= job->step * direction;
+    x[k] -= job->step * direction;
   }
 }
 
@@ -30,7 +30,7 @@ static size_t arrays_of_adam(const ntk_value *parameters) {
   return 2;
 }
 
-static void move_adam(const ntk_flow_job *job, const double *motion, double *state) {
+static void move_adam(const ntk_flow_job *job, const double *motion, double *state, double *x) {
   const ntk_flow *flow = job->flow;
   size_t count = flow->n * flow->d;
   double a = ntk_get_number(flow->optimizer_keys, "beta1"), b = ntk_get_number(flow->optimizer_keys, "beta2");
@@ -39,7 +39,7 @@ static void move_adam(const ntk_flow_job *job, const double *motion, double *sta
   for (size_t k = 0; k < count; k++) {
     mean[k] = a * mean[k] + (1 - a) * motion[k];
     square[k] = b * square[k] + (1 - b) * motion[k] * motion[k];
-    job->fake->x[k] -= job->step * (mean[k] / mean_share) / (sqrt(square[k] / square_share) + epsilon);
+    x[k] -= job->step * (mean[k] / mean_share) / (sqrt(square[k] / square_share) + epsilon);
   }
 }
 

@@ -24,9 +24,11 @@ struct ntk_flow {
   double step;
   long long iterations;
   size_t count;
-  double *state; /* count: the optimizer's arrays, each n x d; then the integrator's numbers */
+  double *state;   /* count: the optimizer's arrays, each n x d; `weights` and the optimizer's arrays for them; then the integrator's numbers */
+  double *weights; /* n x d, in `state`: what the forces have summed up to, so that x = g_0(z) + K_g weights; NULL without fresh points */
   double *force, *objective, *base;
-  double *slope[NTK_FLOW_STAGES]; /* n x d each; as many as the integrator has stages */
+  double *slope[NTK_FLOW_STAGES]; /* n x d each: motions; as many as the integrator has stages */
+  double *pull[NTK_FLOW_STAGES];  /* n x d each, with `weights`: the forces behind them */
   long long summed;
   double time; /* sum of the first `summed` step sizes */
 };
@@ -42,10 +44,10 @@ typedef struct {
   long long iteration;
 } ntk_flow_job;
 
-/** out = sum_j k_g(z_i, z_j) mass_j gradient_j. */
-NTK_CHECKED ntk_error *ntk_flow_motion(ntk_flow_job *job, const double *gradient, double *out);
+/** slope[stage] = sum_j k_g(z_i, z_j) force_j, force_j = mass_j gradient_j (of a batch: times n/batch, 0 outside it), kept in pull[stage]. */
+NTK_CHECKED ntk_error *ntk_flow_motion(ntk_flow_job *job, const double *gradient, size_t stage);
 /** The same with the discriminator trained at the fake points as they are now. */
-NTK_CHECKED ntk_error *ntk_flow_motion_here(ntk_flow_job *job, double *out);
+NTK_CHECKED ntk_error *ntk_flow_motion_here(ntk_flow_job *job, size_t stage);
 
 struct ntk_integrator {
   ntk_choice choice;
@@ -58,9 +60,9 @@ struct ntk_integrator {
 
 struct ntk_optimizer {
   ntk_choice choice;
-  size_t (*arrays)(const ntk_value *parameters); /* n x d arrays it remembers */
-  bool is_coordinatewise;                        /* acts on coordinates by themselves: of free points only */
-  void (*move)(const ntk_flow_job *job, const double *motion, double *state);
+  size_t (*arrays)(const ntk_value *parameters);                                         /* n x d arrays it remembers */
+  bool is_coordinatewise;                                                                /* acts on coordinates by themselves: of free points only */
+  void (*move)(const ntk_flow_job *job, const double *motion, double *state, double *x); /* x (n x d) by a step */
 };
 
 struct ntk_annealing {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gan/draw.h"
 #include "gan/inside.h"
 #include "gan/trainers.h"
 
@@ -54,20 +55,6 @@ static ntk_error *join(ntk_discriminator *d, const ntk_measure *fake, const ntk_
   return err;
 }
 
-/* `count` of n numbers from `first` on, drawn without replacement (Fisher and Yates). */
-static ntk_error *draw(ntk_rng rng, uint64_t turn, size_t n, size_t count, size_t first, size_t *out) {
-  size_t *all = NULL;
-  NTK_TRY(NTK_NEW(n, &all));
-  for (size_t i = 0; i < n; i++) all[i] = first + i;
-  for (size_t i = 0; i < count; i++) {
-    size_t k = i + (size_t)ntk_integer(rng, turn * n + i, n - i), kept = all[k];
-    all[k] = all[i];
-    out[i] = all[i] = kept;
-  }
-  free(all);
-  return NULL;
-}
-
 static size_t at_most(size_t limit, size_t n) { return limit && limit < n ? limit : n; }
 
 static ntk_error *choose(const ntk_discriminator *d, batch *b) {
@@ -79,8 +66,8 @@ static ntk_error *choose(const ntk_discriminator *d, batch *b) {
   ntk_rng rng = d->rng;
   rng.stream = NTK_STREAM_BATCH;
   NTK_TRY(NTK_NEW(b->n, &b->index));
-  NTK_TRY(draw(ntk_rng_part(rng, 0), (uint64_t)d->trainings, d->fakes, b->fakes, 0, b->index));
-  return draw(ntk_rng_part(rng, 1), (uint64_t)d->trainings, reals, real_count, d->fakes, b->index + b->fakes);
+  NTK_TRY(ntk_draw(ntk_rng_part(rng, 0), (uint64_t)d->trainings, d->fakes, b->fakes, 0, b->index));
+  return ntk_draw(ntk_rng_part(rng, 1), (uint64_t)d->trainings, reals, real_count, d->fakes, b->index + b->fakes);
 }
 
 /* Masses of a batch: in proportion to those of its points, each half 1 in sum. */

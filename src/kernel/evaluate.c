@@ -69,6 +69,11 @@ static size_t input_state(const ntk_kernel *kernel, ntk_workspace *workspace, co
 
 static double *register_state(ntk_workspace *workspace, size_t index) { return workspace->registers + index * NTK_STATES * NTK_BLOCK; }
 
+void ntk_evaluate_columns(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block) {
+  for (size_t i = 0; i < kernel->program.count; i++)
+    if (workspace->packed[i]) ntk_features_pack(tile->z->features[i], block.column, block.groups, workspace->packed[i]);
+}
+
 static void apply_op(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const ntk_op *op, int mode) {
   size_t behind = op->kind == NTK_OP_LAYER ? op->middle : op->kind == NTK_OP_SUM ? op->other : op->after;
   ntk_pass pass = {.groups = block.groups,
@@ -84,7 +89,7 @@ static void apply_op(const ntk_kernel *kernel, ntk_workspace *workspace, const n
   size_t index = (size_t)(op - kernel->program.ops);
   ntk_series series;
   if (tile->x->features[index]) {
-    series = ntk_features_pair(tile->x->features[index], block.row, tile->z->features[index], block.column);
+    series = ntk_features_pair(tile->x->features[index], block.row, tile->z->features[index], workspace->packed[index]);
     pass.series = &series;
   }
   switch (op->kind) {

@@ -21,6 +21,9 @@ typedef struct {
 /** Column 0 of the weights of a panel's columns into the workspace, zeros behind. */
 void ntk_copy_weights(ntk_workspace *workspace, size_t count, size_t c, const double *w);
 
+/** Before rows of `tile` are evaluated against the columns of `block` (whose row does not matter). */
+void ntk_evaluate_columns(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block);
+
 /** `products`: x.z of the block's columns when the dimension is above NTK_DIRECT_DIMENSION. */
 ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products,
                         bool gradient);

@@ -133,14 +133,14 @@ static void fill_row(const ntk_features *f, size_t terms, double q, double *row)
   }
 }
 
-/* A row's entries as columns. */
-static void copy_row(size_t terms, const double *row, double *out, size_t stride) {
+/* A row's entries as one lane of columns. */
+static void copy_row(size_t terms, const double *row, double *out) {
   size_t tails = 2 * (ntk_series_chunks(terms) + 1);
-  for (size_t k = 0; k < NTK_SERIES_COLUMN_HEAD; k++) out[k * stride] = row[k];
-  out += NTK_SERIES_COLUMN_HEAD * stride;
-  for (size_t k = 0; k < terms; k++) out[k * stride] = row[NTK_SERIES_HEAD + k];
-  out += terms * stride;
-  for (size_t k = 0; k < tails; k++) out[k * stride] = row[NTK_SERIES_HEAD + 2 * terms + k];
+  for (size_t k = 0; k < NTK_SERIES_COLUMN_HEAD; k++) out[k * NTK_LANES] = row[k];
+  out += NTK_SERIES_COLUMN_HEAD * NTK_LANES;
+  for (size_t k = 0; k < terms; k++) out[k * NTK_LANES] = row[NTK_SERIES_HEAD + k];
+  out += terms * NTK_LANES;
+  for (size_t k = 0; k < tails; k++) out[k * NTK_LANES] = row[NTK_SERIES_HEAD + 2 * terms + k];
 }
 
 static size_t rounded(size_t terms) {
@@ -151,24 +151,31 @@ static size_t rounded(size_t terms) {
 /* Terms that a variance needs. */
 static size_t terms_of(const ntk_features *f, double q) {
   double position;
-  size_t degree = (size_t)f->constants[NTK_SERIES_DEGREE];
-  return is_sampled(f->constants) ? ntk_octaves_find(f->octaves, q, &position)->terms : rounded(degree < 3 ? 0 : degree - 2);
+  return is_sampled(f->constants) ? ntk_octaves_find(f->octaves, q, &position)->terms : f->most;
 }
+
+/* Terms that there can be. */
+static size_t most_terms(const double *constants) {
+  size_t degree = (size_t)constants[NTK_SERIES_DEGREE];
+  if (is_sampled(constants)) return ntk_sparse_most(function_of(constants)->parity == NTK_PARITY_NONE ? 1 : 2);
+  return rounded(degree < 3 ? 0 : degree - 2);
+}
+
+size_t ntk_features_most(const double *constants) { return ntk_series_column_size(most_terms(constants)); }
 
 ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, ntk_features **out) {
   NTK_TRY(NTK_NEW(1, out));
-  (*out)->engine = engine;
-  (*out)->constants = constants;
-  (*out)->first = 3;
-  (*out)->step = 1;
-  if (!is_sampled(constants)) return NULL;
-  ntk_error *err = ntk_octaves_create(engine, constants, &(*out)->octaves);
+  ntk_features *f = *out;
+  f->engine = engine;
+  f->constants = constants;
+  f->most = most_terms(constants);
+  ntk_error *err = NTK_NEW(f->most, &f->degrees);
+  if (!err && is_sampled(constants)) err = ntk_octaves_create(engine, constants, &f->octaves);
   if (err) {
     ntk_features_free(out);
     return err;
   }
-  (*out)->first = (*out)->octaves->first;
-  (*out)->step = (*out)->octaves->step;
+  for (size_t k = 0; k < f->most; k++) f->degrees[k] = (double)(f->octaves ? ntk_sparse_degree(f->octaves->first, f->octaves->step, k) : 3 + k);
   return NULL;
 }
 
@@ -176,26 +183,28 @@ ntk_error *ntk_features_cover(ntk_features *features, size_t count, const double
   return features->octaves ? ntk_octaves_cover(features->octaves, count, q) : NULL;
 }
 
-ntk_error *ntk_features_tabulate(ntk_features *f, size_t count, size_t stride, const double *q) {
+ntk_error *ntk_features_tabulate(ntk_features *f, size_t count, const double *q) {
   for (size_t i = 0; i < count; i++) f->terms = terms_of(f, q[i]) > f->terms ? terms_of(f, q[i]) : f->terms;
-  f->stride = stride;
+  f->count = count;
   f->row_size = ntk_series_row_size(f->terms);
   NTK_TRY(NTK_NEW(count * f->row_size, &f->rows));
-  NTK_TRY(NTK_NEW(f->stride * ntk_series_column_size(f->terms), &f->columns));
-  for (size_t i = 0; i < count; i++) {
-    double *row = f->rows + i * f->row_size;
-    fill_row(f, f->terms, q[i], row);
-    copy_row(f->terms, row, f->columns + i, f->stride);
-  }
-  for (size_t i = count; count && i < f->stride; i++) copy_row(f->terms, f->rows + (count - 1) * f->row_size, f->columns + i, f->stride);
+  for (size_t i = 0; i < count; i++) fill_row(f, f->terms, q[i], f->rows + i * f->row_size);
   return NULL;
+}
+
+void ntk_features_pack(const ntk_features *f, size_t point, size_t groups, double *out) {
+  size_t group = ntk_series_column_size(f->terms) * NTK_LANES;
+  for (size_t j = 0; j < groups * NTK_LANES; j++) {
+    size_t i = point + j < f->count ? point + j : f->count - 1;
+    copy_row(f->terms, f->rows + i * f->row_size, out + j / NTK_LANES * group + j % NTK_LANES);
+  }
 }
 
 void ntk_features_free(ntk_features **features) {
   if (!*features) return;
   ntk_octaves_free(&(*features)->octaves);
   free((*features)->rows);
-  free((*features)->columns);
+  free((*features)->degrees);
   free(*features);
   *features = NULL;
 }
@@ -204,25 +213,28 @@ static void pair_quadrature(const double *constants, double q, double rho, doubl
   ntk_function_pair(function_of(constants), q, rho, s, given);
 }
 
-static ntk_series series_of(const ntk_features *f, size_t row_terms, const double *row, size_t column_terms, const double *columns, size_t stride) {
-  return (ntk_series){.first = f->first,
-                      .step = f->step,
+static ntk_series series_of(const ntk_features *f, size_t row_terms, const double *row, size_t column_terms, const double *columns) {
+  bool sampled = is_sampled(f->constants), paired = !sampled || f->octaves->step == 1;
+  size_t nodes = paired ? NTK_SERIES_CHUNK / 2 : NTK_SERIES_CHUNK;
+  return (ntk_series){.degrees = f->degrees,
+                      .paired = paired,
+                      .lead = sampled ? NTK_SPARSE_LEAD / nodes : 0,
+                      .run = sampled ? NTK_SPARSE_RUN / nodes : 0,
                       .row = row,
                       .columns = columns,
                       .row_terms = row_terms,
                       .column_terms = column_terms,
-                      .stride = stride,
-                      .tolerance = is_sampled(f->constants) ? f->constants[NTK_SERIES_TOLERANCE] : 0,
+                      .group = ntk_series_column_size(column_terms) * NTK_LANES,
+                      .tolerance = sampled ? f->constants[NTK_SERIES_TOLERANCE] : 0,
                       .quadrature = pair_quadrature};
 }
 
-ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, size_t column) {
-  return series_of(x, x->terms, x->rows + row * x->row_size, z->terms, z->columns + column, z->stride);
+ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, const double *packed) {
+  return series_of(x, x->terms, x->rows + row * x->row_size, z->terms, packed);
 }
 
 /* Features of those lanes of a group that are in one octave; without `add` the others' become 0. */
-static void octave_lanes(const ntk_features *f, const ntk_octave *octave, size_t terms, const lane_positions *p, bool add, double *columns,
-                         size_t stride) {
+static void octave_lanes(const ntk_features *f, const ntk_octave *octave, size_t terms, const lane_positions *p, bool add, double *columns) {
   entry_run runs[RUNS];
   double here[NTK_LANES], scaled[NTK_LANES];
   for (size_t l = 0; l < NTK_LANES; l++) {
@@ -235,22 +247,22 @@ static void octave_lanes(const ntk_features *f, const ntk_octave *octave, size_t
     const entry_run *r = &runs[i];
     if (i == 2) continue; /* of rows only */
     ntk_octave_run run = run_of(octave, r);
-    f->engine->feature_lanes(&run, p->position, r->is_scaled ? scaled : here, add, columns, stride);
+    f->engine->feature_lanes(&run, p->position, r->is_scaled ? scaled : here, add, columns, NTK_LANES);
     for (size_t e = r->count; e < r->wanted; e++)
       for (size_t l = 0; l < NTK_LANES; l++) {
-        double *to = &columns[e * stride + l], last = r->is_tail && here[l] > 0 ? columns[(r->count - 1) * stride + l] : 0;
+        double *to = &columns[e * NTK_LANES + l], last = r->is_tail && here[l] > 0 ? columns[(r->count - 1) * NTK_LANES + l] : 0;
         *to = add ? *to + last : last;
       }
-    columns += r->wanted * stride;
+    columns += r->wanted * NTK_LANES;
   }
 }
 
-static void sampled_lanes(const ntk_features *f, size_t terms, const lane_positions *p, double *columns, size_t stride) {
+static void sampled_lanes(const ntk_features *f, size_t terms, const lane_positions *p, double *columns) {
   for (size_t l = 0; l < NTK_LANES; l++) {
     bool is_done = false;
     for (size_t k = 0; k < l; k++) is_done = is_done || p->octave[k] == p->octave[l];
     /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): place_lanes() has filled p, the same condition leading to both */
-    if (!is_done) octave_lanes(f, p->octave[l], terms, p, l > 0, columns, stride);
+    if (!is_done) octave_lanes(f, p->octave[l], terms, p, l > 0, columns);
   }
   for (size_t l = 0; l < NTK_LANES; l++) columns[l] = f->octaves->origin + p->s[l] * columns[l];
 }
@@ -269,24 +281,24 @@ static size_t place_lanes(const ntk_features *f, size_t groups, const double *s,
 }
 
 ntk_series ntk_features_lanes(const ntk_features *x, double q, const ntk_features *z, size_t groups, const double *s, double *scratch) {
-  size_t row_terms = terms_of(x, q), stride = groups * NTK_LANES;
+  size_t row_terms = terms_of(x, q);
   double *row = scratch, *columns = scratch + ntk_series_row_size(row_terms);
   lane_positions positions[NTK_BLOCK / NTK_LANES];
   fill_row(x, row_terms, q, row);
   size_t terms = place_lanes(z, groups, s, positions);
   terms = terms < row_terms ? terms : row_terms;
   for (size_t g = 0; g < groups; g++) {
-    double *at = columns + g * NTK_LANES, one[NTK_SERIES_ROW_MOST];
+    double *at = columns + g * ntk_series_column_size(terms) * NTK_LANES, one[NTK_SERIES_ROW_MOST];
     if (is_sampled(z->constants)) {
-      sampled_lanes(z, terms, &positions[g], at, stride);
+      sampled_lanes(z, terms, &positions[g], at);
       continue;
     }
     for (size_t l = 0; l < NTK_LANES; l++) {
       fill_row(z, terms, s[g * NTK_LANES + l], one);
-      copy_row(terms, one, at + l, stride);
+      copy_row(terms, one, at + l);
     }
   }
-  return series_of(x, row_terms, row, terms, columns, stride);
+  return series_of(x, row_terms, row, terms, columns);
 }
 
 ntk_moments ntk_features_moments(const ntk_features *f, double q) {

@@ -12,13 +12,14 @@ enum { NTK_SERIES_POLYNOMIAL = -1, NTK_SERIES_HERMITE = -2 };
 enum { NTK_SERIES_KIND, NTK_SERIES_TOLERANCE, NTK_SERIES_DEGREE, NTK_SERIES_COEFFICIENTS };
 enum { NTK_SERIES_MOST_DEGREE = NTK_CONSTANTS - NTK_SERIES_COEFFICIENTS - 1 };
 
-/** Features of one activation; `rows` and `columns` of a set of points once they are tabulated: layouts see ntk_series. */
+/** Features of one activation; `rows` of a set of points once they are tabulated: layout see ntk_series. */
 typedef struct {
   const ntk_engine *engine;
-  const double *constants; /* borrowed: the activation's */
-  ntk_octaves *octaves;    /* NULL for polynomials: those are computed directly */
-  size_t first, step, terms, stride, row_size;
-  double *rows, *columns;
+  const double *constants;             /* borrowed: the activation's */
+  ntk_octaves *octaves;                /* NULL for polynomials: those are computed directly */
+  double *degrees;                     /* of the terms */
+  size_t most, terms, count, row_size; /* terms: there can be, there are */
+  double *rows;
 } ntk_features;
 
 NTK_CHECKED ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, ntk_features **out);
@@ -27,11 +28,17 @@ void ntk_features_free(ntk_features **features);
 /** Makes what points of these variances need. */
 NTK_CHECKED ntk_error *ntk_features_cover(ntk_features *features, size_t count, const double *q);
 
-/** Tables of `count` points with covered variances q; `stride` >= count is the distance of the column arrays, padded with the last point. */
-NTK_CHECKED ntk_error *ntk_features_tabulate(ntk_features *features, size_t count, size_t stride, const double *q);
+/** Tables of `count` points with covered variances q. */
+NTK_CHECKED ntk_error *ntk_features_tabulate(ntk_features *features, size_t count, const double *q);
 
-/** Point `row` of x against the points of z from `column` on, both tabulated. */
-ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, size_t column);
+/** Columns (ntk_series) of the points from `point` on, in groups of NTK_LANES, to `out`; behind the last point it is repeated. */
+void ntk_features_pack(const ntk_features *features, size_t point, size_t groups, double *out);
+
+/** Doubles that ntk_features_pack() writes a point, at most, for activations with these constants. */
+size_t ntk_features_most(const double *constants);
+
+/** Point `row` of x against columns packed from z. */
+ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, const double *packed);
 
 /** A variance against groups of NTK_LANES others, all covered, without tables. `scratch`: NTK_FEATURES_SCRATCH(groups) doubles, in use as long as the
  *  result is. */

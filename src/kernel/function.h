@@ -5,7 +5,7 @@
 /** Symmetry, which halves the work: ODD: phi - phi(0) is odd; EVEN: phi(x) - phi'(0) x is even. */
 typedef enum { NTK_PARITY_NONE, NTK_PARITY_ODD, NTK_PARITY_EVEN } ntk_parity;
 
-/** phi must have two continuous derivatives. `jet` (or NULL): value, first and second derivative at x; without it they are taken by differences
+/** phi must be analytic near the real axis (kinks make the series unsmooth in the degree, see sparse.h). `jet` (or NULL): value, first and second derivative at x; without it they are taken by differences
  *  of `value` (errors below 1e-12 and 5e-11). */
 typedef struct {
   double (*value)(double x);

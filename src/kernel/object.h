@@ -77,6 +77,8 @@ struct ntk_workspace {
   double *weighted;  /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: w k_B of a panel (large d) */
   double *gradient;  /* NTK_PANEL_ROWS x d */
   double *radial;    /* NTK_PANEL_ROWS: coefficient of x in the gradient */
+  double **packed;   /* an operation each: features of a block's columns, NULL where it is no series */
+  size_t operations;
   struct ntk_image_workspace *image;
 };
 

@@ -15,7 +15,7 @@
 #define STEP (0.5 * NTK_QUADRATURE_STEP)
 #define RESOLVED 1500.0
 
-enum { NODES = NTK_OCTAVE_NODES, FIRST_END = -6, FEW_TERMS = 160, MOST_GAMMAS = 2 * NTK_SERIES_TERMS + 8 };
+enum { NODES = NTK_OCTAVE_NODES, FIRST_END = -6, FEW_DEGREES = 1000 };
 
 /* Work of making one octave. */
 typedef struct {
@@ -24,7 +24,7 @@ typedef struct {
   double left;  /* of E phi''^2 behind the last term, relative */
   size_t most_nodes;
   double *z, *even, *odd, *psi; /* psi: two arrays */
-  double *gamma;                /* room for NTK_SERIES_TERMS terms */
+  double *gamma;                /* room for all terms */
 } octave_work;
 
 static void free_work(octave_work *w) {
@@ -35,6 +35,17 @@ static void free_work(octave_work *w) {
   free(w->gamma);
 }
 
+static size_t degree_of(const ntk_octaves *o, size_t term) { return ntk_sparse_degree(o->first, o->step, term); }
+
+/* Gammas that so many terms need: up to their last degree. */
+static size_t count_of(const ntk_octaves *o, size_t terms) { return (terms ? degree_of(o, terms - 1) : o->first) + 1; }
+
+/* A term's share of E phi''^2. */
+static double share_of(const octave_work *w, size_t term) {
+  double gamma = w->octaves->root[term] * w->gamma[degree_of(w->octaves, term) - 2];
+  return gamma * gamma;
+}
+
 static ntk_error *allocate_work(octave_work *w, double largest) {
   w->range = ntk_function_range(w->octaves->function);
   w->most_nodes = (size_t)(fmin(HERMITE_RANGE * fmax(1, sqrt(largest)), fmax(w->range, HERMITE_RANGE)) / STEP) + 2;
@@ -42,7 +53,7 @@ static ntk_error *allocate_work(octave_work *w, double largest) {
   NTK_TRY(NTK_NEW(w->most_nodes, &w->even));
   NTK_TRY(NTK_NEW(w->most_nodes, &w->odd));
   NTK_TRY(NTK_NEW(2 * w->most_nodes, &w->psi));
-  return NTK_NEW(MOST_GAMMAS, &w->gamma);
+  return NTK_NEW(count_of(w->octaves, w->octaves->most), &w->gamma);
 }
 
 /* Nodes and integrand for one variance: even and odd part of phi'', with the weight and psi_n = he_n exp(-z^2/4) in mind. */
@@ -81,17 +92,17 @@ static ntk_means fill_gammas(octave_work *w, double q, size_t count) {
 
 /* Relative sizes of the rest from each chunk on, of V_dot and V_dot_r. */
 static void fill_tails(const octave_work *w, size_t terms, double q, const ntk_means *means, double *slope_tail, double *curve_tail) {
-  size_t count = w->octaves->first + w->octaves->step * terms;
+  const ntk_octaves *o = w->octaves;
   double squares = 0, left = w->left * means->curve_square;
-  for (size_t n = 0; terms == NTK_SERIES_TERMS && n < count; n++) squares += w->gamma[n] * w->gamma[n];
-  if (terms == NTK_SERIES_TERMS) left = fmax(left, means->curve_square - squares);
-  double slope_rest = left * q / (double)(count + 1), curve_rest = left;
+  /* Where terms end too early, the rest is what they lack. */
+  for (size_t n = 0; terms == o->most && n < count_of(o, terms) - 2; n++) squares += w->gamma[n] * w->gamma[n];
+  if (terms == o->most) left = fmax(left, means->curve_square - squares);
+  double slope_rest = left * q / (double)count_of(o, terms), curve_rest = left;
   for (size_t chunk = ntk_series_chunks(terms) + 1; chunk-- > 0;) {
     for (size_t i = 0; chunk < ntk_series_chunks(terms) && i < NTK_SERIES_CHUNK; i++) {
-      size_t n = w->octaves->first + w->octaves->step * (chunk * NTK_SERIES_CHUNK + i);
-      double square = w->gamma[n - 2] * w->gamma[n - 2];
-      curve_rest += square;
-      slope_rest += square * q / (double)(n - 1);
+      size_t term = chunk * NTK_SERIES_CHUNK + i;
+      curve_rest += share_of(w, term);
+      slope_rest += share_of(w, term) * q / (double)(degree_of(o, term) - 1);
     }
     slope_tail[chunk] = sqrt(slope_rest / fmax(means->slope_square, DBL_MIN));
     curve_tail[chunk] = sqrt(curve_rest / fmax(means->curve_square, DBL_MIN));
@@ -100,7 +111,7 @@ static void fill_tails(const octave_work *w, size_t terms, double q, const ntk_m
 
 static void sample_row(octave_work *w, size_t terms, double q, double *row) {
   const ntk_octaves *o = w->octaves;
-  ntk_means means = fill_gammas(w, q, o->first + o->step * terms);
+  ntk_means means = fill_gammas(w, q, count_of(o, terms));
   double *alpha = row + NTK_SERIES_HEAD, *half = alpha + terms, *tails = half + terms;
   double *moments = tails + 2 * (ntk_series_chunks(terms) + 1);
   bool is_odd = o->function->parity == NTK_PARITY_ODD, is_even = o->function->parity == NTK_PARITY_EVEN;
@@ -110,9 +121,10 @@ static void sample_row(octave_work *w, size_t terms, double q, double *row) {
   row[3] = is_even ? 0 : 0.5 * w->gamma[1] / sqrt(q);
   row[4] = is_odd ? 0 : 0.5 * w->gamma[2] * 0.70710678118654752440 / q;
   for (size_t k = 0; k < terms; k++) {
-    double n = (double)(o->first + o->step * k);
-    alpha[k] = w->gamma[o->first + o->step * k - 2] / sqrt(n * (n - 1));
-    half[k] = 0.5 * w->gamma[o->first + o->step * k];
+    size_t degree = degree_of(o, k);
+    double n = (double)degree;
+    alpha[k] = o->root[k] * w->gamma[degree - 2] / sqrt(n * (n - 1));
+    half[k] = 0.5 * o->root[k] * w->gamma[degree];
   }
   fill_tails(w, terms, q, &means, tails, tails + ntk_series_chunks(terms) + 1);
   moments[0] = (means.value_square - o->origin * o->origin) / q;
@@ -120,20 +132,18 @@ static void sample_row(octave_work *w, size_t terms, double q, double *row) {
   moments[2] = means.slope_square;
 }
 
-/* Terms for variances up to `largest`, in whole chunks, and what they leave: nothing that matters beside any partner where few terms do, else nothing
+/* Terms for variances up to `largest`, in whole chunks, and what they leave: nothing that matters beside any partner where few degrees do, else nothing
  * that matters beside partners of similar variance. */
 static size_t choose_terms(octave_work *w, double largest) {
   const ntk_octaves *o = w->octaves;
-  double resolved = RESOLVED * fmax(1, largest) / (double)o->step, rest = 0, tolerance = o->constants[NTK_SERIES_TOLERANCE];
-  size_t terms = resolved < NTK_SERIES_TERMS ? (size_t)resolved / NTK_SERIES_CHUNK * NTK_SERIES_CHUNK : NTK_SERIES_TERMS;
-  double whole = fill_gammas(w, largest, o->first + o->step * terms).curve_square;
+  double resolved = RESOLVED * fmax(1, largest), rest = 0, tolerance = o->constants[NTK_SERIES_TOLERANCE];
+  size_t terms = o->most;
+  while (terms > NTK_SERIES_CHUNK && (double)count_of(o, terms) > resolved) terms -= NTK_SERIES_CHUNK;
+  double whole = fill_gammas(w, largest, count_of(o, terms)).curve_square;
   w->left = 0;
   for (; terms > NTK_SERIES_CHUNK; terms -= NTK_SERIES_CHUNK) {
-    for (size_t i = 1; i <= NTK_SERIES_CHUNK; i++) {
-      double gamma = w->gamma[o->first + o->step * (terms - i) - 2];
-      rest += gamma * gamma;
-    }
-    bool for_all = terms <= FEW_TERMS && rest > 0.01 * tolerance * tolerance * whole;
+    for (size_t i = 1; i <= NTK_SERIES_CHUNK; i++) rest += share_of(w, terms - i);
+    bool for_all = count_of(o, terms) <= FEW_DEGREES && rest > 0.01 * tolerance * tolerance * whole;
     if (for_all || rest > 1e-8 * tolerance * whole) break;
     w->left = rest / whole;
   }
@@ -206,6 +216,8 @@ ntk_error *ntk_octaves_create(const ntk_engine *engine, const double *constants,
   o->origin = o->function->value(0);
   if (o->function->parity != NTK_PARITY_NONE) o->step = 2;
   if (o->function->parity == NTK_PARITY_EVEN) o->first = 4;
+  o->most = ntk_sparse_most(o->step);
+  ntk_sparse_roots(o->step, o->root);
   return NULL;
 }
 

@@ -1,7 +1,7 @@
 /** Features of an activation by Hermite series (Daniely, Frostig, Singer 2016) as functions of the variance: interpolated between Chebyshev nodes in
  *  sqrt(q), octave by octave of q, so that a point's features depend on its variance only and cost a few nanoseconds each.
  *
- *  A row of features with `terms` terms: what ntk_series.row describes, then E phi^2, its derivative in q, E phi'^2. Interpolated are
+ *  Degrees and weights of the terms: src/kernel/sparse.h. A row of features with `terms` terms: what ntk_series.row describes, then E phi^2, its derivative in q, E phi'^2. Interpolated are
  *  (E phi - phi(0))/q, alpha_n/q and (E phi^2 - phi(0)^2)/q, so that small variances lose no digits.
  */
 #ifndef NTK_KERNEL_OCTAVES_H
@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "kernel/activation.h"
+#include "kernel/sparse.h"
 
 /** Octave 0 ends at 2^-6, octave i at 2^(i-6). */
 enum { NTK_OCTAVE_COUNT = 1031 };
@@ -24,8 +25,9 @@ typedef struct {
   const ntk_engine *engine;
   const double *constants; /* borrowed: the activation's */
   const ntk_function *function;
-  double origin;      /* phi(0) */
-  size_t first, step; /* term k is n = first + step k */
+  double origin;                     /* phi(0) */
+  size_t first, step, most;          /* terms k < most have the degrees ntk_sparse_degree(first, step, k) */
+  double root[2 * NTK_SPARSE_NODES]; /* of their weights */
   ntk_octave *octaves[NTK_OCTAVE_COUNT];
 } ntk_octaves;
 

@@ -89,11 +89,11 @@ static void pad(double *arrays, size_t count, size_t n, size_t stride) {
 static ntk_error *fill_features(const ntk_kernel *kernel, ntk_prepared *p) {
   for (size_t i = 0; i < kernel->program.count; i++) {
     const ntk_op *op = &kernel->program.ops[i];
-    if (op->kind != NTK_OP_LAYER || op->dual != NTK_DUAL_SERIES) continue;
+    if (!ntk_op_is_series(op)) continue;
     const double *q = ntk_variance_array(p, op->before, NTK_V_Q);
     NTK_TRY(ntk_features_create(kernel->engine, op->constants, &p->features[i]));
     NTK_TRY(ntk_features_cover(p->features[i], p->count, q));
-    NTK_TRY(ntk_features_tabulate(p->features[i], p->count, p->stride, q));
+    NTK_TRY(ntk_features_tabulate(p->features[i], p->count, q));
   }
   return NULL;
 }

@@ -26,6 +26,8 @@ typedef struct {
   size_t before, other, middle, after;
 } ntk_op;
 
+static inline bool ntk_op_is_series(const ntk_op *op) { return op->kind == NTK_OP_LAYER && op->dual == NTK_DUAL_SERIES; }
+
 typedef struct {
   ntk_op *ops;
   size_t count, capacity;

@@ -43,6 +43,7 @@ static void each_block(const ntk_kernel *kernel, ntk_workspace *workspace, const
                        void *context) {
   if (workspace->products) multiply(workspace, tile, p);
   for (size_t j = 0; j < p.columns; j += NTK_BLOCK) {
+    ntk_evaluate_columns(kernel, workspace, tile, block_of(tile, p, 0, j));
     for (size_t i = 0; i < p.rows; i++) {
       ntk_block block = block_of(tile, p, i, j);
       ntk_result result = ntk_evaluate(kernel, workspace, tile, block, products_of(workspace, i, j), gradient);

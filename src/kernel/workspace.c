@@ -3,6 +3,16 @@
 #include "base/mem.h"
 #include "kernel/image.h"
 
+static ntk_error *allocate_packed(const ntk_kernel *kernel, ntk_workspace *w) {
+  NTK_TRY(NTK_NEW(kernel->program.count, &w->packed));
+  w->operations = kernel->program.count;
+  for (size_t i = 0; i < w->operations; i++) {
+    const ntk_op *op = &kernel->program.ops[i];
+    if (ntk_op_is_series(op)) NTK_TRY(NTK_NEW(NTK_BLOCK * ntk_features_most(op->constants), &w->packed[i]));
+  }
+  return NULL;
+}
+
 ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *w) {
   size_t panel = (size_t)NTK_PANEL_ROWS * NTK_PANEL_COLUMNS;
   NTK_TRY(NTK_NEW((kernel->program.registers + 1) * NTK_STATES * NTK_BLOCK, &w->registers));
@@ -14,6 +24,7 @@ ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *w) {
   NTK_TRY(NTK_NEW(panel, &w->values));
   NTK_TRY(NTK_NEW(NTK_PANEL_ROWS * kernel->dimension, &w->gradient));
   NTK_TRY(NTK_NEW(NTK_PANEL_ROWS, &w->radial));
+  NTK_TRY(allocate_packed(kernel, w));
   if (kernel->dimension <= NTK_DIRECT_DIMENSION) return NULL;
   NTK_TRY(NTK_NEW(panel, &w->products));
   return NTK_NEW(panel, &w->weighted);
@@ -42,6 +53,8 @@ void ntk_workspace_free(ntk_workspace **workspace) {
   free(w->weighted);
   free(w->gradient);
   free(w->radial);
+  for (size_t i = 0; w->packed && i < w->operations; i++) free(w->packed[i]);
+  free(w->packed);
   ntk_image_workspace_free(&w->image);
   free(w);
   *workspace = NULL;

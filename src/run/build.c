@@ -12,10 +12,7 @@ static ntk_error *build_data(ntk_run_state *s) {
   const ntk_value *settings = s->job->settings;
   ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_REAL};
   NTK_TRY(ntk_measure_create(ntk_value_find(settings, "data.real"), rng, &s->real));
-  rng.stream = NTK_STREAM_FAKE;
-  NTK_TRY(ntk_measure_create(ntk_value_find(settings, "data.fake"), rng, &s->fake));
-  if (s->fake.d != s->real.d)
-    return ntk_fail(NTK_E_CONFIG, "data.fake has dimension %zu, data.real has %zu: they must be equal", s->fake.d, s->real.d);
+  NTK_TRY(ntk_flow_points(settings, rng, &s->fake));
   NTK_TRY(NTK_NEW(s->fake.n, &s->c));
   return NTK_NEW(s->fake.n * s->fake.d, &s->gradient);
 }
@@ -39,32 +36,14 @@ static ntk_error *build_model(ntk_run_state *s) {
     NTK_TRY(ntk_discriminator_create(s->group, discriminator, s->real.d, rng, budget, &s->probe));
     ntk_discriminator_train_apart(s->probe);
   }
-  rng.stream = NTK_STREAM_LATENT;
   return ntk_flow_create(s->group, settings, rng, s->fake.n, s->fake.d, &s->flow);
 }
 
-static ntk_error *build_metrics(ntk_run_state *s) {
-  const ntk_value *list = ntk_value_find(s->job->settings, "record.metrics");
-  ntk_records *r = &s->records;
-  r->name[0] = "loss";
-  r->long_name[0] = "mean of the generator's objective c(f) over the fake points";
-  r->series = 1;
-  NTK_TRY(NTK_NEW(ntk_value_count(list), &s->metrics));
-  for (size_t i = 0; i < ntk_value_count(list); i++) {
-    ntk_rng rng = {(uint64_t)ntk_get_integer(s->job->settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_METRIC};
-    NTK_TRY(ntk_metric_create(ntk_value_item(list, i), ntk_discriminator_kernel(s->discriminator), s->real.d, ntk_rng_part(rng, (uint32_t)i),
-                              &s->metrics[i]));
-    s->metric_count++;
-    for (size_t k = 0; k < ntk_metric_count(s->metrics[i]); k++) {
-      if (r->series == NTK_MAX_SERIES) return ntk_fail(NTK_E_CONFIG, "record.metrics: more than %d numbers a record", NTK_MAX_SERIES);
-      for (size_t before = 0; before < r->series; before++)
-        if (!strcmp(r->name[before], ntk_metric_name(s->metrics[i], k)))
-          return ntk_fail(NTK_E_CONFIG, "record.metrics: '%s' is asked for twice", r->name[before]);
-      r->name[r->series] = ntk_metric_name(s->metrics[i], k);
-      r->long_name[r->series++] = ntk_metric_long_name(s->metrics[i], k);
-    }
-  }
-  return ntk_theory_build(s);
+static ntk_error *build_series(ntk_run_state *s) {
+  size_t fresh = ntk_flow_fresh_count(s->flow);
+  s->records.fresh_n = fresh;
+  return ntk_series_build(s->job->settings, ntk_discriminator_kernel(s->discriminator), s->real.d, s->job->repetition, fresh > 0, &s->metrics,
+                          &s->records);
 }
 
 static ntk_error *build_records(ntk_run_state *s) {
@@ -94,13 +73,13 @@ ntk_error *ntk_run_state_build(const ntk_comm *group, const ntk_run_job *job, nt
   *state = (ntk_run_state){.group = group, .job = job, .start = ntk_clock(), .start_wall = ntk_clock_wall()};
   NTK_TRY_ALL(group, build_data(state));
   NTK_TRY_ALL(group, build_model(state));
-  NTK_TRY_ALL(group, build_metrics(state));
+  NTK_TRY(ntk_agree(group, ntk_flow_start(state->flow, &state->fake)));
+  NTK_TRY_ALL(group, build_series(state));
   return ntk_agree(group, build_records(state));
 }
 
 void ntk_run_state_free(ntk_run_state *state) {
-  for (size_t i = 0; i < state->metric_count; i++) ntk_metric_free(&state->metrics[i]);
-  free(state->metrics);
+  ntk_metric_list_free(&state->metrics);
   ntk_schedule_free(&state->record);
   ntk_schedule_free(&state->spectrum);
   ntk_records_free(&state->records);

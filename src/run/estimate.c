@@ -34,9 +34,8 @@ typedef struct {
 } sizes;
 
 static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
-  size_t d_fake;
   NTK_TRY(ntk_measure_size(ntk_value_find(settings, "data.real"), &z->m, &z->d));
-  NTK_TRY(ntk_measure_size(ntk_value_find(settings, "data.fake"), &z->n, &d_fake));
+  NTK_TRY(ntk_flow_size(settings, &z->n, &z->d));
   const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
   ntk_kernel *kernel = NULL;
   NTK_TRY(ntk_kernel_create(ntk_value_get(discriminator, "network"), ntk_get_text(discriminator, "kernel"), z->d, &kernel));
@@ -91,25 +90,28 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   step += training_seconds(&z);
   if (strcmp(ntk_get_text(settings, "train.gradient"), "alternating")) step *= total_gradient_steps;
   step = z.flow.evaluations * (step + n * n * z.flow.kernel_cost * entry_seconds);
-  double record = 0;
+  double record = 0, fresh = z.flow.fresh;
   const ntk_value *metrics = ntk_value_find(settings, "record.metrics");
   for (size_t i = 0; i < ntk_value_count(metrics); i++)
-    record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8) ? n * m * sinkhorn_seconds
-                                                                                   : total * total * z.value_cost * entry_seconds;
+    record += !strncmp(ntk_choice_name(ntk_value_item(metrics, i)), "sinkhorn", 8)
+                  ? (n + fresh) * m * sinkhorn_seconds
+                  : (total * total + (fresh > 0 ? pow(fresh + m, 2) : 0)) * z.value_cost * entry_seconds;
+  record += fresh * n * z.flow.kernel_cost * entry_seconds;
   record += ntk_theory_trainings(settings) * step + (ntk_value_count(ntk_value_find(settings, "record.theory")) ? step : 0);
   double fields = z.fields.points * total * z.gradient_cost * entry_seconds;
   fields += z.fields.trainings * (alone_seconds + (m + 1) * ((m + 1) * (z.value_cost * entry_seconds + z.products * product_seconds)));
   double spectrum = z.spectra > 0 ? pow(total, 3) * eigen_seconds : 0;
-  out->seconds = z.iterations * step + fields + z.records * record + z.spectra * spectrum;
+  double start = z.flow.weights * (n + fresh) * weight_seconds;
+  out->seconds = start + z.iterations * step + fields + z.records * record + z.spectra * spectrum;
   out->step_seconds = step + fields / fmax(z.records, 1) + record + spectrum;
   bool trajectory = ntk_get_bool(settings, "record.trajectory");
   out->arrays = trajectory || z.spectra > 0 || z.fields.output_bytes > 0;
-  double positions = trajectory ? z.records * n * (double)z.d * sizeof(double) : 0;
+  double positions = trajectory ? z.records * (n + fresh) * (double)z.d * sizeof(double) : 0;
   double spectra = z.spectra * total * (1 + (double)z.vectors) * sizeof(double);
   out->output_bytes = out->arrays ? positions + spectra + z.fields.output_bytes + m * (double)z.d * sizeof(double) + 65536 : 0;
   double stored = z.products > 0 ? total * total / 2 / p * sizeof(double) : 0;
   double gram = z.spectra > 0 ? (double)ntk_gram_memory(z.n + z.m, (size_t)ranks, z.vectors) : 0;
   out->memory_bytes = 96e6 + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + z.need.memory_bytes +
-                      (stored > gram ? stored : gram) + 40 * total * (double)(z.d + 8) * sizeof(double);
+                      z.flow.weights * sizeof(double) + (stored > gram ? stored : gram) + 40 * (total + fresh) * (double)(z.d + 8) * sizeof(double);
   return NULL;
 }

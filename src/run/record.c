@@ -9,14 +9,34 @@
 #include "spectrum/spectrum.h"
 
 /* Numbers of one metric into `row` (root only), NaN where it is not due. */
-static ntk_error *record_metric(ntk_run_state *s, ntk_metric *metric, double *row) {
+static ntk_error *record_metric(ntk_run_state *s, ntk_metric *metric, const ntk_measure *fake, double *row) {
   long long every = ntk_metric_every(metric);
   double values[NTK_MAX_SERIES];
   bool due = every <= 0 || s->iteration == s->iterations || s->iteration % every == 0;
   for (size_t k = 0; k < ntk_metric_count(metric); k++) values[k] = NAN;
-  if (due) NTK_TRY(ntk_error_prefix(ntk_metric_evaluate(metric, s->group, &s->fake, &s->real, values), "metric %s", ntk_metric_name(metric, 0)));
+  if (due) NTK_TRY(ntk_error_prefix(ntk_metric_evaluate(metric, s->group, fake, &s->real, values), "metric %s", ntk_metric_name(metric, 0)));
   if (row) memcpy(row, values, ntk_metric_count(metric) * sizeof *row);
   return NULL;
+}
+
+/* All metrics of `fake` from *column of `row` on (NULL but on the root). */
+static ntk_error *record_metrics(ntk_run_state *s, const ntk_measure *fake, double *row, size_t *column) {
+  for (size_t i = 0; i < s->metrics.count; i++) {
+    NTK_TRY(record_metric(s, s->metrics.item[i], fake, row ? row + *column : NULL));
+    *column += ntk_metric_count(s->metrics.item[i]);
+  }
+  return NULL;
+}
+
+/* The generator's outputs at its fresh points, and the metrics of them. */
+static ntk_error *record_fresh(ntk_run_state *s, double *row, size_t *column) {
+  ntk_records *r = &s->records;
+  const ntk_measure *fresh;
+  NTK_TRY(ntk_flow_fresh(s->flow, &fresh));
+  if (!fresh) return NULL;
+  size_t size = fresh->n * fresh->d;
+  if (r->fresh) memcpy(r->fresh + r->count * size, fresh->x, size * sizeof(double));
+  return ntk_error_prefix(record_metrics(s, fresh, row, column), "fresh samples");
 }
 
 static ntk_error *record_numbers(ntk_run_state *s) {
@@ -33,10 +53,8 @@ static ntk_error *record_numbers(ntk_run_state *s) {
     if (r->trajectory) memcpy(r->trajectory + r->count * size, s->fake.x, size * sizeof(double));
   }
   size_t column = 1;
-  for (size_t i = 0; i < s->metric_count; i++) {
-    NTK_TRY(record_metric(s, s->metrics[i], root ? row + column : NULL));
-    column += ntk_metric_count(s->metrics[i]);
-  }
+  NTK_TRY(record_metrics(s, &s->fake, row, &column));
+  NTK_TRY(record_fresh(s, row, &column));
   double theory[NTK_MAX_SERIES];
   NTK_TRY(ntk_theory_record(s, theory));
   if (root) memcpy(row + column, theory, (r->series - column) * sizeof *row);

@@ -13,6 +13,7 @@ ntk_error *ntk_records_allocate(ntk_records *r, bool trajectory) {
   NTK_TRY(NTK_NEW(r->capacity, &r->time));
   NTK_TRY(ntk_alloc(r->capacity * r->series, sizeof(double), &r->values));
   if (trajectory) NTK_TRY(ntk_alloc(r->capacity * r->n * r->d, sizeof(double), &r->trajectory));
+  if (trajectory && r->fresh_n) NTK_TRY(ntk_alloc(r->capacity * r->fresh_n * r->d, sizeof(double), &r->fresh));
   if (!r->spectra_capacity) return NULL;
   NTK_TRY(NTK_NEW(r->spectra_capacity, &r->spectrum_iteration));
   NTK_TRY(ntk_alloc(r->spectra_capacity * r->eigenvalues, sizeof(double), &r->eigenvalue));
@@ -22,8 +23,9 @@ ntk_error *ntk_records_allocate(ntk_records *r, bool trajectory) {
 }
 
 void ntk_records_free(ntk_records *r) {
-  double *arrays[] = {r->iteration, r->time, r->values, r->trajectory, r->spectrum_iteration, r->eigenvalue, r->eigenvector, r->alignment};
+  double *arrays[] = {r->iteration, r->time, r->values, r->trajectory, r->fresh, r->spectrum_iteration, r->eigenvalue, r->eigenvector, r->alignment};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
+  for (size_t i = 0; i < sizeof r->own / sizeof *r->own; i++) free(r->own[i]);
   for (size_t i = 0; i < r->field_count; i++) ntk_field_record_free(&r->fields[i]);
   free(r->fields);
   *r = (ntk_records){0};
@@ -45,7 +47,7 @@ void ntk_records_json(const ntk_records *r, ntk_text *out) {
   ntk_json_end_object(&j);
 }
 
-enum { MAX_DATASETS = NTK_MAX_SERIES + 12 };
+enum { MAX_DATASETS = NTK_MAX_SERIES + 13 };
 
 /* The table of datasets, in file order. Returns their number. `path` gives storage for the series' names. */
 static size_t describe(const ntk_records *r, ntk_dataset *table, char (*path)[96]) {
@@ -59,6 +61,15 @@ static size_t describe(const ntk_records *r, ntk_dataset *table, char (*path)[96
                       r->trajectory,
                       0};
   }
+  if (r->fresh)
+    table[k++] = (ntk_dataset){{"/trajectory/fresh",
+                                3,
+                                {r->count, r->fresh_n, r->d},
+                                {"/trajectory/iteration", "fresh_point", "coordinate"},
+                                "data units",
+                                "outputs of the generator at its fresh latent points"},
+                               r->fresh,
+                               0};
   table[k++] = (ntk_dataset){{"/metrics/iteration", 1, {r->count}, {"/metrics/iteration"}, NULL, when}, r->iteration, 0};
   for (size_t s = 1; s < r->series; s++) {
     snprintf(path[s], sizeof path[s], "/metrics/%s", r->name[s]);

@@ -13,12 +13,15 @@ enum { NTK_MAX_SERIES = 64 };
 
 typedef struct {
   size_t n, d;                                                  /* fake points */
+  size_t fresh_n;                                               /* fresh points of the generator; 0: none */
   size_t capacity, count;                                       /* records */
   double *iteration, *time;                                     /* capacity */
   size_t series;                                                /* named numbers at each record; the first is "loss" */
   const char *name[NTK_MAX_SERIES], *long_name[NTK_MAX_SERIES]; /* borrowed */
+  char *own[2 * NTK_MAX_SERIES];                                /* texts that names may point to; NULL: none */
   double *values;                                               /* capacity x series */
   double *trajectory;                                           /* capacity x n x d, or NULL */
+  double *fresh;                                                /* capacity x fresh_n x d, or NULL */
   size_t spectra_capacity, spectra;                             /* spectra recorded */
   size_t total, eigenvalues, eigenvectors;                      /* points of gamma, numbers of each kept */
   double *spectrum_iteration;                                   /* spectra_capacity */
@@ -29,7 +32,7 @@ typedef struct {
   ntk_field_record *fields;
 } ntk_records;
 
-/** Allocates for the sizes already set in `r` (capacities, n, d, series, total, eigenvalues, eigenvectors; `trajectory`: keep positions). */
+/** Allocates for the sizes already set in `r` (capacities, n, d, fresh_n, series, total, eigenvalues, eigenvectors; `trajectory`: keep positions). */
 NTK_CHECKED ntk_error *ntk_records_allocate(ntk_records *r, bool trajectory);
 void ntk_records_free(ntk_records *r);
 

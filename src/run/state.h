@@ -5,10 +5,10 @@
 #include "data/data.h"
 #include "gan/discriminator.h"
 #include "gan/flow.h"
-#include "metric/metric.h"
 #include "run/records.h"
 #include "run/run.h"
 #include "run/schedule.h"
+#include "run/series.h"
 
 typedef struct {
   const ntk_comm *group;
@@ -17,8 +17,7 @@ typedef struct {
   ntk_discriminator *discriminator;
   ntk_discriminator *probe; /* like it, for questions beside the flow; NULL where none is asked */
   ntk_flow *flow;
-  size_t metric_count;
-  ntk_metric **metrics;
+  ntk_metric_list metrics;
   ntk_schedule record, spectrum;
   bool has_spectrum;
   ntk_records records;  /* filled on the group's root only */

@@ -16,18 +16,9 @@ bool ntk_theory_asked(const ntk_value *settings, const char *what) {
 
 double ntk_theory_trainings(const ntk_value *settings) { return ntk_theory_asked(settings, "rates") ? 4 : 0; }
 
-static ntk_error *add(ntk_records *r, const char *name, const char *long_name) {
-  if (r->series == NTK_MAX_SERIES) return ntk_fail(NTK_E_CONFIG, "record: more than %d numbers a record", NTK_MAX_SERIES);
-  for (size_t i = 0; i < r->series; i++)
-    if (!strcmp(r->name[i], name)) return ntk_fail(NTK_E_CONFIG, "record.theory: '%s' is a metric's name too: give that one another `name`", name);
-  r->name[r->series] = name;
-  r->long_name[r->series++] = long_name;
-  return NULL;
-}
+static ntk_error *add(ntk_records *r, const char *name, const char *long_name) { return ntk_series_add(r, name, long_name, "record.theory"); }
 
-ntk_error *ntk_theory_build(ntk_run_state *s) {
-  const ntk_value *settings = s->job->settings;
-  ntk_records *r = &s->records;
+ntk_error *ntk_theory_build(const ntk_value *settings, ntk_records *r) {
   if (ntk_has(settings, "discriminator.centers"))
     NTK_TRY(add(r, "forgotten", "bound on the norm, in the kernel's space, of what the discriminator's limited memory has changed in f"));
   if (ntk_theory_asked(settings, "discriminator_loss"))

@@ -7,8 +7,8 @@
 /** Whether `record.theory` asks for `what`. */
 bool ntk_theory_asked(const ntk_value *settings, const char *what);
 
-/** Adds the series of `record.theory` to state->records, behind those that are there. NTK_E_CONFIG. */
-NTK_CHECKED ntk_error *ntk_theory_build(ntk_run_state *state);
+/** Adds the series of `record.theory` to `r`, behind those that are there. NTK_E_CONFIG. */
+NTK_CHECKED ntk_error *ntk_theory_build(const ntk_value *settings, ntk_records *r);
 
 /** Their numbers into `row` (from the first of them on; written on every rank alike). The discriminator is trained, state->gradient holds grad(c o f).
  *  Collective. */

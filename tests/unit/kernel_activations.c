@@ -1,5 +1,6 @@
 // ranks: 1
 #include "kernel/function.h"
+#include "kernel/quadrature.h"
 #include "unit/kernel_fixture.h"
 
 /* Expectations under two correlated normal variables by an independent rule: polar coordinates, each of the four sectors between the lines u = 0
@@ -139,6 +140,26 @@ static void activations_are_their_expectations(void **state) {
   assert_int_equal(bad, 0);
 }
 
+/* Series end late for large variances and rho = 1, and are summed at few degrees only: V and V_dot are then means of one variable. */
+static void long_series_are_whole(void **state) {
+  (void)state;
+  const char *const names[] = {"tanh", "sigmoid", "softplus", "silu", "mish"};
+  const ntk_function *const functions[] = {&ntk_function_tanh, &ntk_function_sigmoid, &ntk_function_softplus, &ntk_function_silu, &ntk_function_mish};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char network[128];
+    snprintf(network, sizeof network, "{type: mlp, depth: 1, activation: {%s: {tolerance: 1.0e-14}}}", names[i]);
+    for (double q = 0.7; q < 90; q *= 2.3) {
+      ntk_means exact = ntk_function_means(functions[i], q);
+      double x[1] = {sqrt(q)}, z[1] = {-sqrt(q)}, value = kernel_at(network, "nngp", 1, x, x, NULL), ntk = kernel_at(network, "ntk", 1, x, x, NULL);
+      CLOSE(value / exact.value_square, 1, 1e-13);
+      CLOSE((ntk - value) / (q * exact.slope_square), 1, 1e-13);
+      /* The same without the signs: x = -x' is as far from convergence. */
+      double even = 0.5 * (value + kernel_at(network, "nngp", 1, x, z, NULL)), mean = exact.value * exact.value;
+      if (functions[i]->parity == NTK_PARITY_ODD) CLOSE(even / exact.value_square, mean / exact.value_square, 1e-13);
+    }
+  }
+}
+
 /* A function may be given by its values only. */
 static void derivatives_by_differences(void **state) {
   (void)state;
@@ -157,6 +178,7 @@ static void derivatives_by_differences(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(derivatives_by_differences), cmocka_unit_test(activations_are_their_expectations)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(derivatives_by_differences), cmocka_unit_test(long_series_are_whole),
+                                     cmocka_unit_test(activations_are_their_expectations)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,11 +47,14 @@ def projection(real):
     return (lambda points: (points - centre) @ axes.T), f"first two principal axes of the target, of {dimension}"
 
 
-def draw_cell(cell, real, fake, limits):
+def draw_cell(cell, real, fake, fresh, limits):
+    """Target, generated points and, unless None, what the generator makes of fresh latent points."""
     if real.shape[1] == 1:
         bins = np.linspace(*limits[0], 60)
         cell.hist(real[:, 0], bins, density=True, color=style.REAL, alpha=0.6)
         cell.hist(fake[:, 0], bins, density=True, histtype="step", color=style.FAKE, linewidth=1.4)
+        if fresh is not None:
+            cell.hist(fresh[:, 0], bins, density=True, histtype="step", color=style.FRESH, linewidth=1.0)
         outside = (fake[:, 0] < limits[0][0]) | (fake[:, 0] > limits[0][1])
         cell.set_yticks([])
         cell.set_xlim(limits[0])
@@ -59,6 +62,8 @@ def draw_cell(cell, real, fake, limits):
         many = max(len(real), len(fake))
         size = float(np.clip(2500.0 / many, 0.3, 7.0))
         cell.scatter(real[:, 0], real[:, 1], s=size, color=style.REAL, alpha=0.55, linewidths=0, rasterized=True)
+        if fresh is not None:
+            cell.scatter(fresh[:, 0], fresh[:, 1], s=size, color=style.FRESH, alpha=0.7, linewidths=0, rasterized=True)
         cell.scatter(fake[:, 0], fake[:, 1], s=size, color=style.FAKE, alpha=0.8, linewidths=0, rasterized=True)
         outside = np.any((fake < limits[:, 0]) | (fake > limits[:, 1]), axis=1)
         cell.set(xlim=limits[0], ylim=limits[1], aspect="equal", xticks=[], yticks=[])
@@ -129,21 +134,25 @@ def draw_page(study, rows, columns, table, path):
                 notes.add(draw_run(figure, places, run))
     note = ", ".join(sorted(notes - {None}))
     figure.text(0.012, (height - 0.12) / height, f"{study.name}: points after so many generator steps" + (f" ({note})" if note else ""), va="top", fontsize=10)
-    handles = [plt.Line2D([], [], marker="o", linestyle="", markersize=5, color=c) for c in (style.REAL, style.FAKE)]
-    figure.legend(handles, ["target", "generated"], loc="upper right", bbox_to_anchor=(1, (height - 0.02) / height), ncol=2, borderpad=0.3, columnspacing=1.0)
+    named = {"target": style.REAL, "generated": style.FAKE}
+    if any(run.fresh is not None for line in table for run in line if run):
+        named["fresh"] = style.FRESH
+    handles = [plt.Line2D([], [], marker="o", linestyle="", markersize=5, color=colour) for colour in named.values()]
+    place = {"loc": "upper right", "bbox_to_anchor": (1, (height - 0.02) / height)}
+    figure.legend(handles, list(named), ncol=len(named), borderpad=0.3, columnspacing=1.0, **place)
     figure.savefig(path)
     plt.close(figure)
 
 
 def draw_run(figure, places, run):
     """One run at several times; returns what the axes are."""
-    trajectory, real = run.trajectory, run.real.values
+    trajectory, fresh, real = run.trajectory, run.fresh, run.real.values
     seen = real if len(real) > 2 else np.concatenate([real, trajectory.values.reshape(-1, real.shape[1])])  # one point spans no plane
     project, note = projection(seen)
     limits = frame(project(seen))
     for place, time in zip(places, choose_times(trajectory["iteration"].values, len(places))):
         cell = figure.add_axes(place)
-        draw_cell(cell, project(real), project(trajectory[time].values), limits)
+        draw_cell(cell, project(real), project(trajectory[time].values), None if fresh is None else project(fresh[time].values), limits)
         cell.set_title(f"{int(trajectory['iteration'][time]):,}", fontsize=8, pad=2, color="#444444")
     return note
 

@@ -108,6 +108,12 @@ class Run:
         return self._dataset("trajectory", {"fake": ["iteration", "particle", "coordinate"]})["fake"]
 
     @property
+    def fresh(self):
+        """xarray.DataArray iteration x particle x coordinate: what the generator makes of its fresh latent points; None where it has none."""
+        has_fresh = self.has("trajectory/fresh")
+        return self._dataset("trajectory", {"fresh": ["iteration", "particle", "coordinate"]})["fresh"] if has_fresh else None
+
+    @property
     def real(self):
         """xarray.DataArray particle x coordinate: the target points."""
         return self._dataset("data", {"real": ["particle", "coordinate"]})["real"]

@@ -6,7 +6,7 @@ import matplotlib
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31"]
 DASHES = ["-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5))]
-REAL, FAKE = "#9A9A9A", "#0072B2"
+REAL, FAKE, FRESH = "#9A9A9A", "#0072B2", "#D55E00"
 
 SETTINGS = {
     "figure.dpi": 100,

@@ -66,17 +66,21 @@ typedef struct {
 /** What a dual function gives that is computed ahead of the loop over a block: V, V_dot, V_dot_r, V_q, V_dot_q. */
 enum { NTK_GIVEN_V, NTK_GIVEN_DOT, NTK_GIVEN_CURVE, NTK_GIVEN_SLOPE, NTK_GIVEN_MIXED, NTK_GIVEN };
 
-/** Hermite features of an activation without closed form (src/kernel/features.h). Terms n = first + step k, k < terms, a multiple of
- *  NTK_SERIES_CHUNK; alpha_n = E[phi(sqrt(q) z) he_n(z)], phi_m the m-th derivative. tail[c]: relative size of what is left from chunk c on, of V_dot
- *  and (second array) V_dot_r: the product of row's and column's, times |rho|^(n-2), bounds the error.
- *    row: alpha_0, E phi_1, E phi_2, E phi_3 / 2, E phi_4 / 4 | alpha_n, row_terms | E[phi_2 he_n] / 2, row_terms | two tails
- *    columns, each an array over points at distance `stride`: alpha_0, E phi_1, E phi_2 | alpha_n, column_terms | two tails */
-enum { NTK_SERIES_HEAD = 5, NTK_SERIES_COLUMN_HEAD = 3, NTK_SERIES_CHUNK = 8, NTK_SERIES_TERMS = 2048 };
+/** Hermite features of an activation without closed form (src/kernel/features.h). Term k < terms, a multiple of NTK_SERIES_CHUNK, is that of degree
+ *  n = degrees[k]: alpha_n = E[phi(sqrt(q) z) he_n(z)] times the root of its weight; phi_m is the m-th derivative. Degrees rise by 2; or (`paired`)
+ *  by 1 from each even term to the next and by 2 from one pair to the next. These steps double in front of chunk `lead` and then every `run` chunks
+ *  (run = 0: never). tail[c]: relative size of what is left from chunk c on, of V_dot and (second array) V_dot_r: the product of row's and column's,
+ *  times |rho|^(n-2), bounds the error.
+ *    row: alpha_0, E phi_1, E phi_2, E phi_3 / 2, E phi_4 / 4 | alpha_n, row_terms | E[phi_2 he_n] / 2 likewise, row_terms | two tails
+ *    columns: alpha_0, E phi_1, E phi_2 | alpha_n, column_terms | two tails; entry e of lane l of group g is columns[g*group + e*NTK_LANES + l] */
+enum { NTK_SERIES_HEAD = 5, NTK_SERIES_COLUMN_HEAD = 3, NTK_SERIES_CHUNK = 8, NTK_SERIES_TERMS = 1024 };
 
 typedef struct {
-  size_t first, step;
+  const double *degrees;
+  bool paired;
+  size_t lead, run;
   const double *row, *columns;
-  size_t row_terms, column_terms, stride;
+  size_t row_terms, column_terms, group;
   double tolerance;
   void (*quadrature)(const double *constants, double q, double rho, double s, double given[NTK_GIVEN]); /* any pair, slowly */
 } ntk_series;

@@ -1,6 +1,7 @@
 /** Activations by their Hermite series: V = sum_n alpha_n(q) alpha_n(s) rho^n (Daniely, Frostig, Singer 2016), and its derivatives; features alpha per
  *  point (src/kernel/features.c). Columns eight or sixteen at a time, terms in chunks until the bound on the rest is below the tolerance. */
 #include <math.h>
+#include <stdint.h>
 
 #include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
@@ -29,12 +30,11 @@ typedef struct {
 /* Factors of the chunks up to `chunks`: made when the first lanes need them. */
 NTK_INLINE void row_factors(series_work *w, size_t chunks, const bool gradient) {
   const ntk_series *s = w->series;
-  const double *alpha = s->row + NTK_SERIES_HEAD, *slope = alpha + s->row_terms;
-  const double first = (double)s->first, step = (double)s->step;
+  const double *alpha = s->row + NTK_SERIES_HEAD, *slope = alpha + s->row_terms, *degrees = s->degrees;
   const size_t end = chunks * NTK_SERIES_CHUNK;
 #pragma omp simd
   for (size_t k = w->ready; k < end; k++) {
-    double n = first + step * (double)k, *at = w->row + k * FACTORS;
+    double n = degrees[k], *at = w->row + k * FACTORS;
     at[OF_V] = alpha[k];
     at[OF_DOT] = n * alpha[k];
     if (gradient) {
@@ -46,52 +46,69 @@ NTK_INLINE void row_factors(series_work *w, size_t chunks, const bool gradient) 
   w->ready = end;
 }
 
-/* One chunk of terms for `wide` groups of lanes. */
-NTK_INLINE void add_chunk(const double *row, const double *columns, size_t stride, const lanes *step, lanes *power, lanes sum[FACTORS][WIDE],
-                          const size_t wide, const bool gradient) {
-  for (size_t k = 0; k < NTK_SERIES_CHUNK; k++, row += FACTORS, columns += stride) {
-    for (size_t g = 0; g < wide; g++) {
-      lanes b = *(const lanes *)(columns + g * NTK_LANES) * power[g];
-      sum[OF_V][g] += row[OF_V] * b;
-      sum[OF_DOT][g] += row[OF_DOT] * b;
-      if (gradient) {
-        sum[OF_CURVE][g] += row[OF_CURVE] * b;
-        sum[OF_SLOPE][g] += row[OF_SLOPE] * b;
-        sum[OF_MIXED][g] += row[OF_MIXED] * b;
-      }
-      power[g] *= step[g];
+/* One term for `wide` groups of lanes. */
+NTK_INLINE void add_term(const double *row, const double *columns, size_t group, const lanes *power, lanes sum[FACTORS][WIDE], const size_t wide,
+                         const bool gradient) {
+  for (size_t g = 0; g < wide; g++) {
+    lanes b = *(const lanes *)(columns + g * group) * power[g];
+    sum[OF_V][g] += row[OF_V] * b;
+    sum[OF_DOT][g] += row[OF_DOT] * b;
+    if (gradient) {
+      sum[OF_CURVE][g] += row[OF_CURVE] * b;
+      sum[OF_SLOPE][g] += row[OF_SLOPE] * b;
+      sum[OF_MIXED][g] += row[OF_MIXED] * b;
     }
   }
 }
 
+/* One chunk of terms. */
+NTK_INLINE void add_chunk(const double *row, const double *columns, size_t group, const lanes *rho, const lanes *step, lanes *power,
+                          lanes sum[FACTORS][WIDE], const size_t wide, const bool paired, const bool gradient) {
+  const size_t together = paired ? 2 : 1;
+  for (size_t k = 0; k < NTK_SERIES_CHUNK; k += together) {
+    add_term(row + k * FACTORS, columns + k * NTK_LANES, group, power, sum, wide, gradient);
+    if (paired) {
+      lanes next[WIDE];
+      for (size_t g = 0; g < wide; g++) next[g] = power[g] * rho[g];
+      add_term(row + (k + 1) * FACTORS, columns + (k + 1) * NTK_LANES, group, next, sum, wide, gradient);
+    }
+    for (size_t g = 0; g < wide; g++) power[g] *= step[g];
+  }
+}
+
 /* Over the lanes, the largest bound on the rest of the series. */
-NTK_INLINE double rest(const double *tail, const lanes *power, const size_t wide) {
+NTK_INLINE double rest(const double *tail, size_t group, const lanes *power, const size_t wide) {
   double size[WIDE * NTK_LANES], most = 0;
-  for (size_t g = 0; g < wide; g++) *(lanes *)(size + g * NTK_LANES) = *(const lanes *)(tail + g * NTK_LANES) * power[g];
+  for (size_t g = 0; g < wide; g++) *(lanes *)(size + g * NTK_LANES) = *(const lanes *)(tail + g * group) * power[g];
 #pragma omp simd reduction(max : most)
   for (size_t l = 0; l < wide * NTK_LANES; l++) most = ntk_larger(most, fabs(size[l]));
   return most;
 }
 
-NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const bool gradient) {
+NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const bool paired, const bool gradient) {
   const ntk_series *s = w->series;
-  const size_t stride = s->stride, row_chunks = s->row_terms / NTK_SERIES_CHUNK, column_chunks = s->column_terms / NTK_SERIES_CHUNK;
+  const size_t group = s->group, row_chunks = s->row_terms / NTK_SERIES_CHUNK, column_chunks = s->column_terms / NTK_SERIES_CHUNK;
   const double *row_tail = s->row + NTK_SERIES_HEAD + 2 * s->row_terms + (gradient ? row_chunks + 1 : 0);
-  const double *alpha = s->columns + NTK_SERIES_COLUMN_HEAD * stride + j;
-  const double *column_tail = alpha + (s->column_terms + (gradient ? column_chunks + 1 : 0)) * stride;
-  lanes step[WIDE], power[WIDE], sum[FACTORS][WIDE];
+  const double *alpha = s->columns + j / NTK_LANES * group + NTK_SERIES_COLUMN_HEAD * NTK_LANES;
+  const double *column_tail = alpha + (s->column_terms + (gradient ? column_chunks + 1 : 0)) * NTK_LANES;
+  const bool even = s->degrees[0] > 3;
+  lanes rho[WIDE], step[WIDE], power[WIDE], sum[FACTORS][WIDE];
   for (size_t g = 0; g < wide; g++) {
-    const lanes rho = *(const lanes *)(w->rho + j + g * NTK_LANES);
-    power[g] = step[g] = rho;
-    if (s->first == 4) power[g] *= rho;
-    if (s->step == 2) step[g] *= rho;
+    rho[g] = *(const lanes *)(w->rho + j + g * NTK_LANES);
+    step[g] = rho[g] * rho[g];
+    power[g] = even ? step[g] : rho[g];
     for (size_t f = 0; f < FACTORS; f++) sum[f][g] = (lanes){0};
   }
+  size_t doubling = s->run ? s->lead : SIZE_MAX;
   for (size_t chunk = 0; chunk * NTK_SERIES_CHUNK < w->terms; chunk++) {
-    if (row_tail[chunk] * rest(column_tail + chunk * stride, power, wide) <= s->tolerance) break;
+    if (row_tail[chunk] * rest(column_tail + chunk * NTK_LANES, group, power, wide) <= s->tolerance) break;
+    if (chunk == doubling) {
+      for (size_t g = 0; g < wide; g++) step[g] *= step[g];
+      doubling += s->run;
+    }
     size_t k = chunk * NTK_SERIES_CHUNK;
     if (k >= w->ready) row_factors(w, chunk + 1, gradient);
-    add_chunk(w->row + k * FACTORS, alpha + k * stride, stride, step, power, sum, wide, gradient);
+    add_chunk(w->row + k * FACTORS, alpha + k * NTK_LANES, group, rho, step, power, sum, wide, paired, gradient);
   }
   for (size_t g = 0; g < wide; g++) {
     *(lanes *)(w->power + j + g * NTK_LANES) = power[g];
@@ -99,13 +116,24 @@ NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const boo
   }
 }
 
+NTK_INLINE void add_all(series_work *w, size_t count, const bool paired, const bool gradient) {
+  size_t j = 0;
+  for (; j + WIDE * NTK_LANES <= count; j += WIDE * NTK_LANES) add_lanes(w, j, WIDE, paired, gradient);
+  for (; j < count; j += NTK_LANES) add_lanes(w, j, 1, paired, gradient);
+}
+
 /* Adds n = 0, 1, 2 (in r, so that a variance of 0 is no exception) to the sums. */
 NTK_INLINE void complete(const ntk_pass *pass, const series_work *w, double *value, const bool gradient) {
   const ntk_series *s = w->series;
-  const double *alpha0 = s->columns, *beta0 = alpha0 + s->stride, *gamma0 = beta0 + s->stride, *row = s->row, *sum = w->sum, *rho = w->rho;
+  const double *row = s->row, *sum = w->sum, *rho = w->rho;
   const double *r = pass->in + NTK_R * NTK_BLOCK, *inverse = pass->before.inverse;
   const double row_inverse = pass->row_before.inverse;
   const size_t count = pass->groups * NTK_LANES;
+  double head[NTK_SERIES_COLUMN_HEAD * NTK_BLOCK];
+  const double *alpha0 = head, *beta0 = head + NTK_BLOCK, *gamma0 = head + 2 * NTK_BLOCK;
+  for (size_t g = 0; g < pass->groups; g++)
+    for (size_t e = 0; e < NTK_SERIES_COLUMN_HEAD; e++)
+      *(lanes *)(head + e * NTK_BLOCK + g * NTK_LANES) = *(const lanes *)(s->columns + g * s->group + e * NTK_LANES);
 #pragma omp simd
   for (size_t j = 0; j < count; j++) {
     double scale = row_inverse * inverse[j], by_dot = scale * rho[j], by_value = rho[j] * rho[j];
@@ -127,13 +155,13 @@ static void correct(const ntk_pass *pass, const series_work *w, double *value, c
   const size_t chunks = w->terms / NTK_SERIES_CHUNK, row_chunks = s->row_terms / NTK_SERIES_CHUNK;
   const size_t column_chunks = s->column_terms / NTK_SERIES_CHUNK;
   const double row_tail = s->row[NTK_SERIES_HEAD + 2 * s->row_terms + (gradient ? row_chunks + 1 : 0) + chunks];
-  const double *tail = s->columns + (NTK_SERIES_COLUMN_HEAD + s->column_terms + (gradient ? column_chunks + 1 : 0) + chunks) * s->stride;
-  const size_t count = pass->groups * NTK_LANES;
+  const double *tail = s->columns + (NTK_SERIES_COLUMN_HEAD + s->column_terms + (gradient ? column_chunks + 1 : 0) + chunks) * NTK_LANES;
   double most = 0;
-  for (size_t j = 0; j < count; j++) most = ntk_larger(most, tail[j]);
+  for (size_t g = 0; g < pass->groups; g++)
+    for (size_t l = 0; l < NTK_LANES; l++) most = ntk_larger(most, tail[g * s->group + l]);
   if (!(row_tail * most > s->tolerance)) return;
-  for (size_t j = 0; j < count; j++) {
-    if (!(row_tail * tail[j] * fabs(w->power[j]) > s->tolerance)) continue;
+  for (size_t j = 0; j < pass->groups * NTK_LANES; j++) {
+    if (!(row_tail * tail[j / NTK_LANES * s->group + j % NTK_LANES] * fabs(w->power[j]) > s->tolerance)) continue;
     double five[NTK_GIVEN];
     s->quadrature(pass->constants, pass->row_before.q, w->rho[j], pass->before.q[j], five);
     for (size_t f = 0; f < NTK_GIVEN; f++) value[f * NTK_BLOCK + j] = five[f];
@@ -154,9 +182,11 @@ NTK_INLINE void given_values(const ntk_pass *pass, double *value, const bool gra
   w.rho = rho;
   w.terms = s->row_terms < s->column_terms ? s->row_terms : s->column_terms;
   w.ready = 0;
-  size_t j = 0;
-  for (; j + WIDE * NTK_LANES <= count; j += WIDE * NTK_LANES) add_lanes(&w, j, WIDE, gradient);
-  for (; j < count; j += NTK_LANES) add_lanes(&w, j, 1, gradient);
+  if (s->paired) {
+    add_all(&w, count, true, gradient);
+  } else {
+    add_all(&w, count, false, gradient);
+  }
   complete(pass, &w, value, gradient);
   correct(pass, &w, value, gradient);
 }
