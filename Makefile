@@ -169,6 +169,12 @@ $(BUILD)/peers/ready: tools/bench-peers.txt
 	$(call quiet,VENV)$(PYTHON) -m venv --clear $(@D) && $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
+# Random networks beside Neural Tangents; PEERS="--count 200 --images --seed 7" chooses.
+check-peers:
+	@tools/install.sh build tools peers
+	$(again) all $(BUILD)/peers/ready
+	@JAX_PLATFORMS=cpu NTKGAN='$(BUILD)/ntkgan' $(BUILD)/peers/bin/python tests/peers/kernels.py $(PEERS)
+
 # What the last `make bench` and `make bench-peers` measured, into README.md.
 bench-readme:
 	@$(bench-setup) tools/bench_readme.py
@@ -262,6 +268,7 @@ help:
 	@echo 'make test         install what is missing, build, run every test; check: the fast ones'
 	@echo 'make torture      kill a study at random and check that nothing is lost: MINUTES=10, or KILLS=N; SEED=N'
 	@echo 'make bench        time the main operations; bench-peers: beside Neural Tangents and KeOps; bench-readme: both into README.md'
+	@echo 'make check-peers  values and gradients of random networks beside those of Neural Tangents'
 	@echo 'make lint         static checks; sanitize, fuzz, faults: run-time checks'
 	@echo 'make lib          $(BUILD)/libntkgan.a; man: $(BUILD)/ntkgan.1; dist: a release archive'
 	@echo 'make install      to PREFIX=$(PREFIX) (DESTDIR= in front); uninstall'
@@ -272,6 +279,6 @@ help:
 
 always: ;
 -include $(objects:.o=.d) $(programs:=.d) $(benches:=.d) $(bench-parts:.o=.d)
-.PHONY: all lib units demo test check torture bench bench-peers bench-readme lint sanitize fuzz faults format install uninstall man dist configure info clean help always
+.PHONY: all lib units demo test check torture bench bench-peers check-peers bench-readme lint sanitize fuzz faults format install uninstall man dist configure info clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:

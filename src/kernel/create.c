@@ -43,15 +43,49 @@ out:
 /* A kernel with k(0, 0) = 0 has k(0, x) = 0 for every x. */
 static ntk_error *find_warning(ntk_kernel *kernel) {
   if (kernel->image) return find_image_warning(kernel);
-  double *entry;
+  double *entry, diagonal;
   NTK_TRY(NTK_NEW(kernel->program.stages * NTK_V_FIELDS, &entry));
-  if (ntk_point_recursion(kernel, 0, entry, 1) == 0) {
+  ntk_error *err = ntk_point_recursion(kernel, NULL, 0, entry, 1, &diagonal);
+  free(entry);
+  NTK_TRY(err);
+  if (diagonal == 0) {
     kernel->warning = BLIND;
   } else if (all_polynomials(&kernel->program)) {
     kernel->warning = POLYNOMIAL;
   }
-  free(entry);
   return NULL;
+}
+
+static size_t operations(const ntk_kernel *kernel) { return kernel->image ? kernel->image->count : kernel->program.count; }
+
+/* Constants of an operation that is a sampled series, else NULL. */
+static const double *sampled_constants(const ntk_kernel *kernel, size_t i) {
+  bool is_series = kernel->image ? ntk_image_is_series(&kernel->image->ops[i]) : ntk_op_is_series(&kernel->program.ops[i]);
+  if (!is_series) return NULL;
+  const double *constants = kernel->image ? kernel->image->ops[i].constants : kernel->program.ops[i].constants;
+  return ntk_series_is_sampled(constants) ? constants : NULL;
+}
+
+static ntk_error *create_octaves(ntk_kernel *kernel) {
+  NTK_TRY(NTK_NEW(operations(kernel), &kernel->octaves));
+  for (size_t i = 0; i < operations(kernel); i++) {
+    const double *constants = sampled_constants(kernel, i);
+    for (size_t j = 0; constants && j < i && !kernel->octaves[i]; j++) {
+      const double *other = sampled_constants(kernel, j);
+      if (other && !memcmp(other, constants, NTK_CONSTANTS * sizeof *other)) kernel->octaves[i] = kernel->octaves[j];
+    }
+    if (constants && !kernel->octaves[i]) NTK_TRY(ntk_octaves_create(kernel->engine, constants, &kernel->octaves[i]));
+  }
+  return NULL;
+}
+
+static void free_octaves(ntk_kernel *kernel) {
+  for (size_t i = 0; kernel->octaves && i < operations(kernel); i++) {
+    for (size_t j = i + 1; j < operations(kernel); j++)
+      if (kernel->octaves[j] == kernel->octaves[i]) kernel->octaves[j] = NULL;
+    ntk_octaves_free(&kernel->octaves[i]);
+  }
+  free(kernel->octaves);
 }
 
 ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t dimension, ntk_kernel **out) {
@@ -69,6 +103,7 @@ ntk_error *ntk_kernel_create(const ntk_value *network, const char *kind, size_t 
   if (kernel->image) kernel->evaluator = &ntk_image_evaluator;
   if (!kernel->image) kernel->chain = ntk_chain_length(&kernel->program);
   if (!kernel->image) kernel->gaussian = ntk_gaussian_fits(kernel);
+  NTK_TRY_OUT(create_octaves(kernel));
   NTK_TRY_OUT(find_warning(kernel));
   *out = kernel;
   kernel = NULL;
@@ -99,6 +134,7 @@ ntk_error *ntk_kernel_parse(const char *network, const char *kind, size_t dimens
 
 void ntk_kernel_free(ntk_kernel **kernel) {
   if (!*kernel) return;
+  free_octaves(*kernel);
   ntk_program_free(&(*kernel)->program);
   if ((*kernel)->image) ntk_image_program_free((*kernel)->image);
   free((*kernel)->image);
@@ -130,4 +166,12 @@ const char *ntk_kernel_warning(const ntk_kernel *kernel) { return kernel->warnin
 
 double ntk_kernel_cost(const ntk_kernel *kernel, int with_gradient) {
   return kernel->evaluator->cost(kernel) * (with_gradient ? kernel->evaluator->gradient_factor : 1);
+}
+
+double ntk_kernel_point_bytes(const ntk_kernel *kernel) {
+  enum { TERMS = 600, ARRAYS = 4 }; /* rows and columns of features: values, halves, tails */
+  size_t numbers = 2 * kernel->dimension + kernel->evaluator->tables(kernel) + kernel->chain * NTK_CHAIN_ANGLES;
+  for (size_t i = 0; i < kernel->program.count; i++)
+    if (kernel->program.ops[i].kind == NTK_OP_LAYER && kernel->program.ops[i].dual == NTK_DUAL_SERIES) numbers += ARRAYS * TERMS;
+  return (double)numbers * sizeof(double);
 }

@@ -54,8 +54,6 @@ ntk_moments ntk_series_moments(const double *constants, double q) {
   return (ntk_moments){m.value_square, m.slope_square + m.bend, m.slope_square};
 }
 
-static bool is_sampled(const double *constants) { return constants[NTK_SERIES_KIND] >= 0; }
-
 /* Exact: every tail is 1 until the end. */
 static void whole_series(size_t terms, double *row) {
   size_t chunks = ntk_series_chunks(terms);
@@ -124,7 +122,7 @@ static void sampled_row(const ntk_features *f, size_t terms, double q, double *r
 }
 
 static void fill_row(const ntk_features *f, size_t terms, double q, double *row) {
-  if (is_sampled(f->constants)) {
+  if (ntk_series_is_sampled(f->constants)) {
     sampled_row(f, terms, q, row);
   } else if (f->constants[NTK_SERIES_KIND] == NTK_SERIES_POLYNOMIAL) {
     polynomial_row(f->constants, terms, q, row);
@@ -151,39 +149,33 @@ static size_t rounded(size_t terms) {
 /* Terms that a variance needs. */
 static size_t terms_of(const ntk_features *f, double q) {
   double position;
-  return is_sampled(f->constants) ? ntk_octaves_find(f->octaves, q, &position)->terms : f->most;
+  return ntk_series_is_sampled(f->constants) ? ntk_octaves_find(f->octaves, q, &position)->terms : f->most;
 }
 
 /* Terms that there can be. */
 static size_t most_terms(const double *constants) {
   size_t degree = (size_t)constants[NTK_SERIES_DEGREE];
-  if (is_sampled(constants)) return ntk_sparse_most(function_of(constants)->parity == NTK_PARITY_NONE ? 1 : 2);
+  if (ntk_series_is_sampled(constants)) return ntk_sparse_most(function_of(constants)->parity == NTK_PARITY_NONE ? 1 : 2);
   return rounded(degree < 3 ? 0 : degree - 2);
 }
 
 size_t ntk_features_most(const double *constants) { return ntk_series_column_size(most_terms(constants)); }
 
-ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, ntk_features **out) {
+ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, ntk_octaves *octaves, ntk_features **out) {
   NTK_TRY(NTK_NEW(1, out));
   ntk_features *f = *out;
-  f->engine = engine;
-  f->constants = constants;
-  f->most = most_terms(constants);
+  *f = (ntk_features){.engine = engine, .constants = constants, .octaves = octaves, .most = most_terms(constants)};
   ntk_error *err = NTK_NEW(f->most, &f->degrees);
-  if (!err && is_sampled(constants)) err = ntk_octaves_create(engine, constants, &f->octaves);
   if (err) {
     ntk_features_free(out);
     return err;
   }
-  for (size_t k = 0; k < f->most; k++) f->degrees[k] = (double)(f->octaves ? ntk_sparse_degree(f->octaves->first, f->octaves->step, k) : 3 + k);
+  for (size_t k = 0; k < f->most; k++) f->degrees[k] = (double)(octaves ? ntk_sparse_degree(octaves->first, octaves->step, k) : 3 + k);
   return NULL;
 }
 
-ntk_error *ntk_features_cover(ntk_features *features, size_t count, const double *q) {
-  return features->octaves ? ntk_octaves_cover(features->octaves, count, q) : NULL;
-}
-
 ntk_error *ntk_features_tabulate(ntk_features *f, size_t count, const double *q) {
+  if (f->octaves) NTK_TRY(ntk_octaves_cover(f->octaves, count, q));
   for (size_t i = 0; i < count; i++) f->terms = terms_of(f, q[i]) > f->terms ? terms_of(f, q[i]) : f->terms;
   f->count = count;
   f->row_size = ntk_series_row_size(f->terms);
@@ -202,7 +194,6 @@ void ntk_features_pack(const ntk_features *f, size_t point, size_t groups, doubl
 
 void ntk_features_free(ntk_features **features) {
   if (!*features) return;
-  ntk_octaves_free(&(*features)->octaves);
   free((*features)->rows);
   free((*features)->degrees);
   free(*features);
@@ -214,7 +205,7 @@ static void pair_quadrature(const double *constants, double q, double rho, doubl
 }
 
 static ntk_series series_of(const ntk_features *f, size_t row_terms, const double *row, size_t column_terms, const double *columns) {
-  bool sampled = is_sampled(f->constants), paired = !sampled || f->octaves->step == 1;
+  bool sampled = ntk_series_is_sampled(f->constants), paired = !sampled || f->octaves->step == 1;
   size_t nodes = paired ? NTK_SERIES_CHUNK / 2 : NTK_SERIES_CHUNK;
   return (ntk_series){.degrees = f->degrees,
                       .paired = paired,
@@ -270,7 +261,7 @@ static void sampled_lanes(const ntk_features *f, size_t terms, const lane_positi
 /* Places the lanes; returns the terms that they need at most. */
 static size_t place_lanes(const ntk_features *f, size_t groups, const double *s, lane_positions *p) {
   size_t terms = 0;
-  if (!is_sampled(f->constants)) return terms_of(f, 0);
+  if (!ntk_series_is_sampled(f->constants)) return terms_of(f, 0);
   for (size_t g = 0; g < groups; g++)
     for (size_t l = 0; l < NTK_LANES; l++) {
       p[g].s[l] = s[g * NTK_LANES + l];
@@ -289,7 +280,7 @@ ntk_series ntk_features_lanes(const ntk_features *x, double q, const ntk_feature
   terms = terms < row_terms ? terms : row_terms;
   for (size_t g = 0; g < groups; g++) {
     double *at = columns + g * ntk_series_column_size(terms) * NTK_LANES, one[NTK_SERIES_ROW_MOST];
-    if (is_sampled(z->constants)) {
+    if (ntk_series_is_sampled(z->constants)) {
       sampled_lanes(z, terms, &positions[g], at);
       continue;
     }
@@ -299,13 +290,4 @@ ntk_series ntk_features_lanes(const ntk_features *x, double q, const ntk_feature
     }
   }
   return series_of(x, row_terms, row, terms, columns);
-}
-
-ntk_moments ntk_features_moments(const ntk_features *f, double q) {
-  double position, m[3];
-  if (!f->octaves) return ntk_series_moments(f->constants, q);
-  const ntk_octave *octave = ntk_octaves_find(f->octaves, q, &position);
-  ntk_octave_run run = {octave->coefficients + octave->size - 3, octave->size, 3};
-  f->engine->feature_row(&run, position, 1, m);
-  return (ntk_moments){f->octaves->origin * f->octaves->origin + q * m[0], m[1], m[2]};
 }

@@ -12,6 +12,9 @@ enum { NTK_SERIES_POLYNOMIAL = -1, NTK_SERIES_HERMITE = -2 };
 enum { NTK_SERIES_KIND, NTK_SERIES_TOLERANCE, NTK_SERIES_DEGREE, NTK_SERIES_COEFFICIENTS };
 enum { NTK_SERIES_MOST_DEGREE = NTK_CONSTANTS - NTK_SERIES_COEFFICIENTS - 1 };
 
+/** Whether the activation is known by its values, so that its series is that of an ntk_octaves. */
+static inline bool ntk_series_is_sampled(const double *constants) { return constants[NTK_SERIES_KIND] >= 0; }
+
 /** Features of one activation; `rows` of a set of points once they are tabulated: layout see ntk_series. */
 typedef struct {
   const ntk_engine *engine;
@@ -22,13 +25,11 @@ typedef struct {
   double *rows;
 } ntk_features;
 
-NTK_CHECKED ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, ntk_features **out);
+/** `octaves` of the same constants (see ntk_series_is_sampled) are borrowed. */
+NTK_CHECKED ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, ntk_octaves *octaves, ntk_features **out);
 void ntk_features_free(ntk_features **features);
 
-/** Makes what points of these variances need. */
-NTK_CHECKED ntk_error *ntk_features_cover(ntk_features *features, size_t count, const double *q);
-
-/** Tables of `count` points with covered variances q. */
+/** Tables of `count` points with variances q. */
 NTK_CHECKED ntk_error *ntk_features_tabulate(ntk_features *features, size_t count, const double *q);
 
 /** Columns (ntk_series) of the points from `point` on, in groups of NTK_LANES, to `out`; behind the last point it is repeated. */
@@ -40,16 +41,13 @@ size_t ntk_features_most(const double *constants);
 /** Point `row` of x against columns packed from z. */
 ntk_series ntk_features_pair(const ntk_features *x, size_t row, const ntk_features *z, const double *packed);
 
-/** A variance against groups of NTK_LANES others, all covered, without tables. `scratch`: NTK_FEATURES_SCRATCH(groups) doubles, in use as long as the
+/** A variance against groups of NTK_LANES others without tables; the octaves cover all. `scratch`: NTK_FEATURES_SCRATCH(groups) doubles, in use as long as the
  *  result is. */
 #define NTK_SERIES_ROW_MOST (NTK_SERIES_HEAD + 2 * NTK_SERIES_TERMS + 2 * (NTK_SERIES_TERMS / NTK_SERIES_CHUNK + 1) + 3)
 #define NTK_FEATURES_SCRATCH(groups) (NTK_SERIES_ROW_MOST * (1 + (groups)*NTK_LANES))
 ntk_series ntk_features_lanes(const ntk_features *x, double q, const ntk_features *z, size_t groups, const double *s, double *scratch);
 
-/** See ntk_dual_moments; q is covered. */
-ntk_moments ntk_features_moments(const ntk_features *features, double q);
-
-/** The same for any q, slowly. */
+/** See ntk_dual_moments: any q, slowly. */
 ntk_moments ntk_series_moments(const double *constants, double q);
 
 #endif

@@ -53,7 +53,8 @@ static void pixels(const ntk_image_run *run) {
 static ntk_moments moments_of(const ntk_image_run *run, const ntk_image_op *op, double q) {
   double scale = 1 / (q + NTK_NORM_EPSILON);
   if (op->norm) return (ntk_moments){q * scale, NTK_NORM_EPSILON * scale * scale, scale};
-  if (ntk_image_is_series(op)) return ntk_features_moments(run->row_features[op - run->program->ops], q);
+  const ntk_octaves *octaves = run->kernel->octaves[op - run->program->ops];
+  if (octaves) return ntk_octaves_moments(octaves, q);
   return ntk_dual_moments(op->dual, op->constants, q);
 }
 
@@ -61,7 +62,8 @@ static ntk_error *pointwise(const point_tables *p, const ntk_image_op *op, size_
   const ntk_image_workspace *w = p->run.w;
   const double *q = w->q[op->from];
   const size_t positions = ntk_image_positions(p->run.program, value);
-  if (ntk_image_is_series(op)) NTK_TRY(ntk_features_cover(p->run.row_features[value - 1], positions, q));
+  ntk_octaves *octaves = p->run.kernel->octaves[value - 1];
+  if (octaves) NTK_TRY(ntk_octaves_cover(octaves, positions, q));
   for (size_t a = 0; a < positions; a++) {
     ntk_moments m = moments_of(&p->run, op, q[a]);
     w->q[value][a] = m.value;
@@ -153,7 +155,8 @@ ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points) {
   p.run.columns = (ntk_image_columns){w->view, w->view ? w->view + program->tables * NTK_LANES : NULL};
   ntk_error *err = NULL;
   for (size_t i = 0; !err && i < program->count; i++)
-    if (ntk_image_is_series(&program->ops[i])) err = ntk_features_create(kernel->engine, program->ops[i].constants, &points->features[i]);
+    if (ntk_image_is_series(&program->ops[i]))
+      err = ntk_features_create(kernel->engine, program->ops[i].constants, kernel->octaves[i], &points->features[i]);
   for (size_t i = 0; !err && i < points->count; i++) err = fill_point(&p, points, i);
   ntk_image_workspace_free(&w);
   return err;

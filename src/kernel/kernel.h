@@ -28,4 +28,7 @@ double ntk_kernel_roundoff(const ntk_kernel *kernel);
 /** Cost of one entry relative to one ReLU layer's value (about 2 ns): for plans. */
 double ntk_kernel_cost(const ntk_kernel *kernel, int with_gradient);
 
+/** Bytes of a prepared point, about: for plans. The features of a series activation are as many as those of variances up to 16. */
+double ntk_kernel_point_bytes(const ntk_kernel *kernel);
+
 #endif

@@ -43,7 +43,8 @@ struct ntk_kernel {
   const ntk_transform *transform; /* NULL = identity */
   const ntk_engine *engine;
   const char *warning;
-  bool has_dropout; /* k(x, x) is then no function of the variances alone */
+  ntk_octaves **octaves; /* one an operation: of sampled series, equal activations share them; NULL for others */
+  bool has_dropout;      /* k(x, x) is then no function of the variances alone */
 };
 
 /** What the dense evaluator tabulates of a variance, in the order of the arrays. */
@@ -96,7 +97,9 @@ NTK_CHECKED ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspa
 /** The loops for the best instruction set of this machine (or NTKGAN_ISA's), and that set's name. */
 const ntk_engine *ntk_engine_choose(const char **name);
 
-/** The recursion of one point with |x|^2/d = q through all stages: entry[(stage*NTK_V_FIELDS + field)*stride]. Returns k(x, x). */
-double ntk_point_recursion(const ntk_kernel *kernel, double q, double *entry, size_t stride);
+/** The recursion of one point with |x|^2/d = q through all stages: entry[(stage*NTK_V_FIELDS + field)*stride]; *diagonal = k(x, x). `octaves` are the
+ *  kernel's, or NULL: functions without closed form are then integrated, which is slow but makes no tables. */
+NTK_CHECKED ntk_error *ntk_point_recursion(const ntk_kernel *kernel, ntk_octaves *const *octaves, double q, double *entry, size_t stride,
+                                           double *diagonal);
 
 #endif

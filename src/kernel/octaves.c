@@ -186,21 +186,21 @@ static ntk_error *fill_octave(octave_work *w, size_t index, ntk_octave *octave) 
   return NULL;
 }
 
-static void free_octave(ntk_octave **octave) {
-  if (!*octave) return;
-  free((*octave)->coefficients);
-  free(*octave);
-  *octave = NULL;
+static void free_octave(ntk_octave *octave) {
+  if (octave) free(octave->coefficients);
+  free(octave);
 }
 
 static ntk_error *make_octave(ntk_octaves *o, size_t index) {
   double low, high;
   octave_work w = {.octaves = o};
   ends_of(index, &low, &high);
-  ntk_error *err = NTK_NEW(1, &o->octaves[index]);
-  if (!err) err = allocate_work(&w, high * high);
-  if (!err) err = fill_octave(&w, index, o->octaves[index]);
-  if (err) free_octave(&o->octaves[index]);
+  ntk_octave *octave, *none = NULL;
+  NTK_TRY(NTK_NEW(1, &octave));
+  ntk_error *err = allocate_work(&w, high * high);
+  if (!err) err = fill_octave(&w, index, octave);
+  /* The first of several threads keeps its own. */
+  if (err || !atomic_compare_exchange_strong(&o->octaves[index], &none, octave)) free_octave(octave);
   free_work(&w);
   return err;
 }
@@ -223,7 +223,7 @@ ntk_error *ntk_octaves_create(const ntk_engine *engine, const double *constants,
 
 void ntk_octaves_free(ntk_octaves **octaves) {
   if (!*octaves) return;
-  for (size_t i = 0; i < NTK_OCTAVE_COUNT; i++) free_octave(&(*octaves)->octaves[i]);
+  for (size_t i = 0; i < NTK_OCTAVE_COUNT; i++) free_octave((*octaves)->octaves[i]);
   free(*octaves);
   *octaves = NULL;
 }
@@ -241,4 +241,12 @@ const ntk_octave *ntk_octaves_find(const ntk_octaves *octaves, double q, double 
   double at = (sqrt(q) - octave->middle) * octave->scale;
   *position = at > 1 ? 1 : at < -1 ? -1 : at;
   return octave;
+}
+
+ntk_moments ntk_octaves_moments(const ntk_octaves *octaves, double q) {
+  double position, m[3];
+  const ntk_octave *octave = ntk_octaves_find(octaves, q, &position);
+  ntk_octave_run run = {octave->coefficients + octave->size - 3, octave->size, 3};
+  octaves->engine->feature_row(&run, position, 1, m);
+  return (ntk_moments){octaves->origin * octaves->origin + q * m[0], m[1], m[2]};
 }

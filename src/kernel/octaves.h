@@ -7,6 +7,8 @@
 #ifndef NTK_KERNEL_OCTAVES_H
 #define NTK_KERNEL_OCTAVES_H
 
+#include <stdatomic.h>
+
 #include "base/err.h"
 #include "kernel/activation.h"
 #include "kernel/sparse.h"
@@ -25,10 +27,10 @@ typedef struct {
   const ntk_engine *engine;
   const double *constants; /* borrowed: the activation's */
   const ntk_function *function;
-  double origin;                     /* phi(0) */
-  size_t first, step, most;          /* terms k < most have the degrees ntk_sparse_degree(first, step, k) */
-  double root[2 * NTK_SPARSE_NODES]; /* of their weights */
-  ntk_octave *octaves[NTK_OCTAVE_COUNT];
+  double origin;                                   /* phi(0) */
+  size_t first, step, most;                        /* terms k < most have the degrees ntk_sparse_degree(first, step, k) */
+  double root[2 * NTK_SPARSE_NODES];               /* of their weights */
+  _Atomic(ntk_octave *) octaves[NTK_OCTAVE_COUNT]; /* NULL until made */
 } ntk_octaves;
 
 static inline size_t ntk_series_chunks(size_t terms) { return terms / NTK_SERIES_CHUNK; }
@@ -39,10 +41,13 @@ static inline size_t ntk_series_row_size(size_t terms) { return NTK_SERIES_HEAD 
 NTK_CHECKED ntk_error *ntk_octaves_create(const ntk_engine *engine, const double *constants, ntk_octaves **out);
 void ntk_octaves_free(ntk_octaves **octaves);
 
-/** Makes the interpolants that these variances need. What one holds depends on its octave only. */
+/** Makes the interpolants that these variances need. What one holds depends on its octave only, so several threads may make it at once. */
 NTK_CHECKED ntk_error *ntk_octaves_cover(ntk_octaves *octaves, size_t count, const double *q);
 
 /** The octave of a variance, which must be covered, and the position in it, in [-1, 1]. */
 const ntk_octave *ntk_octaves_find(const ntk_octaves *octaves, double q, double *position);
+
+/** See ntk_dual_moments; q is covered. */
+ntk_moments ntk_octaves_moments(const ntk_octaves *octaves, double q);
 
 #endif

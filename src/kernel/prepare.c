@@ -57,8 +57,10 @@ static double squared_norm(const ntk_prepared *p, size_t i) {
 }
 
 ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *p) {
-  for (size_t i = 0; i < p->count; i++)
-    p->diagonal[i] = ntk_point_recursion(kernel, squared_norm(p, i) / (double)p->dimension, p->variances + i, p->stride);
+  for (size_t i = 0; i < p->count; i++) {
+    double q = squared_norm(p, i) / (double)p->dimension;
+    NTK_TRY(ntk_point_recursion(kernel, kernel->octaves, q, p->variances + i, p->stride, &p->diagonal[i]));
+  }
   if (kernel->chain) ntk_chain_prepare(kernel, p);
   return NULL;
 }
@@ -91,8 +93,7 @@ static ntk_error *fill_features(const ntk_kernel *kernel, ntk_prepared *p) {
     const ntk_op *op = &kernel->program.ops[i];
     if (!ntk_op_is_series(op)) continue;
     const double *q = ntk_variance_array(p, op->before, NTK_V_Q);
-    NTK_TRY(ntk_features_create(kernel->engine, op->constants, &p->features[i]));
-    NTK_TRY(ntk_features_cover(p->features[i], p->count, q));
+    NTK_TRY(ntk_features_create(kernel->engine, op->constants, kernel->octaves[i], &p->features[i]));
     NTK_TRY(ntk_features_tabulate(p->features[i], p->count, q));
   }
   return NULL;

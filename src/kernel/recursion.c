@@ -31,16 +31,18 @@ static point_state get(point_table table, size_t stage) {
   return (point_state){.q = at[NTK_V_Q * table.stride], .tangent = at[NTK_V_TANGENT * table.stride], .t = at[NTK_V_T * table.stride]};
 }
 
-static void layer(const ntk_op *op, point_table table) {
+static ntk_error *layer(const ntk_op *op, ntk_octaves *octaves, point_table table) {
   const ntk_dense *dense = &op->dense;
   point_state in = get(table, op->before);
-  ntk_moments m = ntk_dual_moments(op->dual, op->constants, in.q);
+  if (octaves) NTK_TRY(ntk_octaves_cover(octaves, 1, &in.q));
+  ntk_moments m = octaves ? ntk_octaves_moments(octaves, in.q) : ntk_dual_moments(op->dual, op->constants, in.q);
   point_state middle = {.q = m.value, .tangent = m.slope * in.tangent, .t = m.dot * in.t, .slope = m.slope};
   put(table, op->middle, middle);
   put(table, op->after,
       (point_state){.q = dense->weight * middle.q + dense->bias,
                     .tangent = dense->weight * middle.tangent,
                     .t = dense->nngp_factor * middle.q + dense->constant + dense->weight * middle.t});
+  return NULL;
 }
 
 static void norm(const ntk_op *op, point_table table) {
@@ -54,12 +56,19 @@ static void sum(const ntk_op *op, point_table table) {
   put(table, op->after, (point_state){.q = a.q + b.q, .tangent = a.tangent + b.tangent, .t = a.t + b.t});
 }
 
-double ntk_point_recursion(const ntk_kernel *kernel, double q, double *entry, size_t stride) {
-  static void (*const apply[])(const ntk_op *op, point_table table) = {[NTK_OP_LAYER] = layer, [NTK_OP_NORM] = norm, [NTK_OP_SUM] = sum};
+ntk_error *ntk_point_recursion(const ntk_kernel *kernel, ntk_octaves *const *octaves, double q, double *entry, size_t stride, double *diagonal) {
   const ntk_program *program = &kernel->program;
   point_table table = {entry, stride};
   put(table, 0, (point_state){.q = q, .tangent = 1});
-  for (size_t i = 0; i < program->count; i++) apply[program->ops[i].kind](&program->ops[i], table);
+  for (size_t i = 0; i < program->count; i++) {
+    const ntk_op *op = &program->ops[i];
+    switch (op->kind) {
+      case NTK_OP_LAYER: NTK_TRY(layer(op, octaves ? octaves[i] : NULL, table)); break;
+      case NTK_OP_NORM: norm(op, table); break;
+      case NTK_OP_SUM: sum(op, table); break;
+    }
+  }
   point_state last = get(table, program->last_stage);
-  return kernel->mode & NTK_MODE_NTK ? last.t : last.q;
+  *diagonal = kernel->mode & NTK_MODE_NTK ? last.t : last.q;
+  return NULL;
 }

@@ -20,13 +20,17 @@ static const double alone_seconds = 2e-5;     /* what a training takes beside it
 static const double eigen_seconds = 3e-10;    /* times n^3 */
 static const double sinkhorn_seconds = 4e-7;  /* a pair of points: about 200 temperatures, 4 exponentials each at 0.5 ns */
 
+static const double base_bytes = 96e6;  /* the program with its libraries */
+static const double copies = 5;         /* of all coordinates: what was read, positions, forces, an integrator's, a checkpoint */
+static const double point_numbers = 25; /* weights, values, losses of a point */
+
 static const double weight_seconds = 5e-11; /* a weight of a finite network at a point */
 static const double projection_products = 200;
 static const double total_gradient_steps = 4; /* a step through the discriminator's training, in ordinary ones */
 
 typedef struct {
   size_t n, m, d;
-  double iterations, records, spectra, products, value_cost, gradient_cost;
+  double iterations, records, spectra, products, value_cost, gradient_cost, point_bytes;
   size_t vectors;
   ntk_flow_cost flow;
   ntk_discriminator_need need;
@@ -42,6 +46,7 @@ static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
   ntk_error *err = ntk_kernel_set_precision(kernel, ntk_get_text(discriminator, "precision"));
   z->value_cost = ntk_kernel_cost(kernel, 0);
   z->gradient_cost = ntk_kernel_cost(kernel, 1);
+  z->point_bytes = ntk_kernel_point_bytes(kernel);
   ntk_kernel_free(&kernel);
   NTK_TRY(err);
   NTK_TRY(ntk_flow_estimate(settings, z->n, &z->flow));
@@ -111,7 +116,8 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   out->output_bytes = out->arrays ? positions + spectra + z.fields.output_bytes + m * (double)z.d * sizeof(double) + 65536 : 0;
   double stored = z.products > 0 ? total * total / 2 / p * sizeof(double) : 0;
   double gram = z.spectra > 0 ? (double)ntk_gram_memory(z.n + z.m, (size_t)ranks, z.vectors) : 0;
-  out->memory_bytes = 96e6 + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + z.need.memory_bytes +
-                      z.flow.weights * sizeof(double) + (stored > gram ? stored : gram) + 40 * (total + fresh) * (double)(z.d + 8) * sizeof(double);
+  double tables = (total + fresh) * (2 * z.point_bytes + (copies * (double)z.d + point_numbers) * sizeof(double));
+  out->memory_bytes = base_bytes + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + z.need.memory_bytes +
+                      z.flow.weights * sizeof(double) + (stored > gram ? stored : gram) + tables;
   return NULL;
 }

@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import time
 
 import h5py
@@ -13,7 +15,7 @@ import pytest
 import xarray
 
 from studies import LABELS, STUDY, all_events, assert_equal_results, events, family, has_checkpoint, kill_all, start, state, study, undisturbed, wait_for
-from support import ntkgan
+from support import PROGRAM, ntkgan
 
 pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
 
@@ -254,6 +256,20 @@ def test_a_run_that_does_not_fit_is_refused_until_it_does(study, tmp_path):
     assert "needs" in small.stderr and "rank" in small.stderr
     ntkgan("run", study, "-o", folder, *quick, "--set", "resources.ranks_per_run=2", status=1)
     ntkgan("run", study, "-o", folder, *quick, "--set", f"resources.memory_per_rank={gib * 2}")
+
+
+PEAK = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+
+
+@pytest.mark.parametrize("loss, points, dimension", [("ipm", 1000, 784), ("lsgan", 1500, 300), ("ipm", 10000, 2)])
+def test_plan_knows_the_memory_of_a_rank(study, tmp_path, loss, points, dimension):
+    quick = ["--only", f"{loss}/5", "--set", "train.iterations=1", "--set", "record.metrics=[energy]"]
+    for which in ["real", "fake"]:
+        quick += ["--set", f"data.{which}={{type: gaussian, dimension: {dimension}, stddev: 1.0, points: {points}}}"]
+    planned = json.loads(ntkgan("plan", study, *quick, "--ranks", 1, "--json").stdout)["runs"][0]["memory_bytes_per_rank"]
+    done = subprocess.run([sys.executable, "-c", PEAK, PROGRAM, "run", study, "-o", tmp_path / "out", "--ranks", "1", *quick], capture_output=True, text=True, check=True)
+    peak = 1024 * int(done.stdout.split()[-1])
+    assert peak < planned < 3 * peak
 
 
 def test_plan_names_every_run(study, undisturbed):
