@@ -86,7 +86,7 @@ static double window_mean(const ntk_image_op *op, const double *values, size_t r
       long y = (long)(row * op->axis[0].stride + i) - (long)op->axis[0].before,
            x = (long)(column * op->axis[1].stride + j) - (long)op->axis[1].before;
       long height = (long)op->axis[0].in, width = (long)op->axis[1].in;
-      if (op->axis[0].circular) y = (y + height) % height, x = (x + width) % width;
+      if (op->axis[0].circular) y = ntk_wrapped(y, height), x = ntk_wrapped(x, width);
       if (y >= 0 && y < height && x >= 0 && x < width) sum += values[y * width + x];
     }
   return sum * op->share;

@@ -70,8 +70,6 @@ static ntk_error *make_axis(ntk_padding padding, const char *name, ntk_axis *axi
   axis->circular = padding == NTK_PAD_CIRCULAR;
   size_t reach = (axis->out - 1) * axis->stride + axis->size;
   axis->before = reach > axis->in ? (reach - axis->in) / 2 : 0;
-  if (axis->circular && axis->size > axis->in)
-    return ntk_fail(NTK_E_CONFIG, "a circular window of %s %zu is larger than the image (%zu)", name, axis->size, axis->in);
   return NULL;
 }
 
@@ -82,7 +80,6 @@ ntk_error *ntk_image_window_op(ntk_image_program *program, ntk_image_kind kind, 
   for (size_t i = 0; i < 2; i++) {
     op.axis[i] = (ntk_axis){.in = program->extent[*value][i], .size = size[i], .stride = stride[i]};
     NTK_TRY(make_axis(padding, names[i], &op.axis[i]));
-    if (size[i] > program->most_taps) program->most_taps = size[i];
   }
   double area = (double)size[0] * (double)size[1];
   op.share = kind == NTK_IMAGE_POOL ? 1 / (area * area) : 1 / area;

@@ -79,7 +79,6 @@ typedef struct {
   bool *varies; /* of values: its variance matters, an activation is behind it */
   bool torus;   /* displacements are counted around the image */
   bool has_pool;
-  size_t most_taps; /* of one axis */
 } ntk_image_program;
 
 NTK_CHECKED ntk_error *ntk_image_start(ntk_image_program *program, size_t height, size_t width, size_t channels);
@@ -104,6 +103,11 @@ typedef struct {
   bool torus;
 } ntk_class;
 
+static inline long ntk_wrapped(long position, long extent) {
+  long rest = position % extent;
+  return rest < 0 ? rest + extent : rest;
+}
+
 ntk_class ntk_class_make(bool torus, size_t extent, long shift);
 long ntk_class_partner(const ntk_class *class, long position);
 /** Displacement in front of an operation whose result has displacement `shift`, in one segment. */
@@ -113,7 +117,8 @@ long ntk_class_below(bool torus, const ntk_axis *axis, long shift);
 bool ntk_class_reaches(bool torus, const ntk_axis *axis, bool pool, long shift, long below);
 
 /** Which elements of `in` an element of `out` sums (or, `transposed`, the other way round): list[start[i]] up to list[start[i + 1]]; start has one
- *  entry more than elements, list room for out->count x axis->size. Pooling reads an element when the partner lies in the partner's window. */
+ *  entry more than elements, list room for ntk_class_most_taps(). Pooling reads an element when the partner lies in the partner's window. */
 void ntk_class_taps(const ntk_axis *axis, bool pool, const ntk_class *out, const ntk_class *in, bool transposed, int *start, int *list);
+size_t ntk_class_most_taps(const ntk_axis *axis, bool pool);
 
 #endif

@@ -65,11 +65,13 @@ static ntk_error *split(ntk_image_program *program, const ntk_image_segment *seg
   return NULL;
 }
 
+/* Whether displacements go around the image anywhere but in the first segment, whose only one is 0. */
 static bool has_circular(const ntk_image_program *program) {
-  for (size_t s = 1; s < program->segment_count; s++)
+  for (size_t s = 0; s < program->segment_count; s++)
     for (size_t i = 0; i < program->count; i++) {
       const ntk_image_op *op = &program->ops[i];
-      if (program->segments[s].member[i + 1] && (op->axis[0].circular || op->axis[1].circular)) return true;
+      bool is_behind = s || op->kind == NTK_IMAGE_POOL;
+      if (is_behind && program->segments[s].member[i + 1] && (op->axis[0].circular || op->axis[1].circular)) return true;
     }
   return false;
 }

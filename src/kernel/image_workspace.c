@@ -94,7 +94,8 @@ static ntk_error *make_taps(const ntk_image_program *program, ntk_image_workspac
     used = 0;
     for (size_t i = 0; i < 4 * program->count; i++) {
       const ntk_axis *axis = &program->ops[i / 4].axis[i / 2 % 2];
-      size_t starts = (axis->in > axis->out ? axis->in : axis->out) + 1, entries = axis->out * axis->size;
+      size_t starts = (axis->in > axis->out ? axis->in : axis->out) + 1,
+             entries = ntk_class_most_taps(axis, program->ops[i / 4].kind == NTK_IMAGE_POOL);
       if (round) w->taps[i] = (ntk_image_axis_taps){.start = w->tap_memory + used, .list = w->tap_memory + used + starts};
       used += starts + entries;
     }
