@@ -1,8 +1,10 @@
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "cli/commands.h"
 #include "config/study.h"
 #include "io/file.h"
+#include "study/walk.h"
 
 enum { STUDY_LIMIT = 64 << 20 };
 
@@ -43,6 +45,7 @@ static ntk_error *run(ntk_cli *cli) {
   NTK_TRY(ntk_file_read(path, STUDY_LIMIT, &text, &source.length));
   source.text = text;
   ntk_error *err = ntk_study_load(cli->catalog, &source, &study);
+  if (!err) err = ntk_walk_study(study, SIZE_MAX);
   if (!err && ntk_cli_option(cli, "resolved")) {
     for (size_t i = 0; i < ntk_study_count(study) && !err; i++) err = add_run(cli, study, i);
     if (cli->json) ntk_text_add(&cli->out, "]\n");

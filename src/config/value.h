@@ -56,6 +56,10 @@ const char *ntk_get_text(const ntk_value *v, const char *path);
 /** True where the path is present and not null. */
 bool ntk_has(const ntk_value *v, const char *path);
 
+/** Puts "source:line:column: " before an NTK_E_CONFIG that begins with the path of a setting ("a.b: ", also "a: b: ") and has no such place: that of the
+ *  setting, or of what holds it where it was left to its default. A place further back is brought to the front. Others, and NULL, stay as they are. */
+NTK_CHECKED ntk_error *ntk_value_place(const ntk_value *settings, ntk_error *err);
+
 /** Name and parameters of a checked choice, in either form: {type: ring, modes: 8} or {leaky_relu: {slope: 0.2}}. */
 const char *ntk_choice_name(const ntk_value *v);
 const ntk_value *ntk_choice_parameters(const ntk_value *v);

@@ -27,7 +27,8 @@ NTK_CHECKED ntk_error *ntk_measure_uniform(size_t n, size_t d, const double *x, 
 NTK_CHECKED ntk_error *ntk_measure_read(const char *path, ntk_measure *out);
 void ntk_measure_free(ntk_measure *m);
 
-/** Points and dimension of an entry without building it where that is cheap (file headers are read): for plans. */
+/** Points and dimension of an entry without building it where that is cheap (file headers and weights are read): for plans. Fails where
+ *  ntk_measure_create would for anything but the points of files. */
 NTK_CHECKED ntk_error *ntk_measure_size(const ntk_value *entry, size_t *n, size_t *d);
 
 /** Catalog kind "data". */

@@ -51,6 +51,7 @@ typedef struct {
   const char *names[NTK_LATTICE_AXES];
   ntk_error *(*axes)(const ntk_value *entry, const ntk_measure *fake, const ntk_measure *real, size_t *axes); /* coordinates are not looked at */
   ntk_error *(*place)(draft *draft);                                                                          /* origin, directions, low, high */
+  ntk_error *(*try)(draft *draft); /* fails where `place` would whatever the points are; nothing is allocated */
 } lattice_entry;
 
 /* Number i of a list that holds one number for all, or `count`. */
@@ -110,6 +111,14 @@ static ntk_error *place_line(draft *t) {
   return NULL;
 }
 
+static ntk_error *try_line(draft *t) {
+  ntk_error *err = NTK_NEW(t->out->d, &t->out->origin);
+  if (!err) err = NTK_NEW(t->out->d, &t->out->direction);
+  if (!err) err = place_line(t);
+  ntk_lattice_free(t->out);
+  return err;
+}
+
 static ntk_error *axes_of_grid(const ntk_value *entry, const ntk_measure *fake, const ntk_measure *real, size_t *axes) {
   (void)fake;
   *axes = real->d;
@@ -141,7 +150,12 @@ static ntk_error *axes_of_slice(const ntk_value *entry, const ntk_measure *fake,
   size_t count = ntk_value_count(through), index;
   const ntk_measure *measure;
   if (count < 2 || count > 3) return ntk_source_wrong(entry, "through", "has %zu points, expected 2 (a line) or 3 (a plane)", count);
-  for (size_t p = 0; p < count; p++) NTK_TRY(read_word(entry, ntk_value_text(ntk_value_item(through, p)), fake, real, &measure, &index));
+  for (size_t p = 0; p < count; p++) {
+    const char *word = ntk_value_text(ntk_value_item(through, p));
+    NTK_TRY(read_word(entry, word, fake, real, &measure, &index));
+    for (size_t before = 0; before < p; before++)
+      if (!strcmp(word, ntk_value_text(ntk_value_item(through, before)))) return ntk_source_wrong(entry, "through", "%s is there twice", word);
+  }
   *axes = count - 1;
   return real->d >= *axes ? NULL : ntk_source_wrong(entry, "through", "a plane needs two dimensions, the points have %zu", real->d);
 }
@@ -181,17 +195,20 @@ static const lattice_entry lattices[] = {
     {{"line", line_keys, "from + position (to - from)/|to - from|", "a straight line (in one dimension: an interval)", NULL, NULL},
      {"position"},
      axes_of_line,
-     place_line},
+     place_line,
+     try_line},
     {{"grid", grid_keys, "(x, y), low <= x, y <= high", "a rectangle of the plane, or an interval in one dimension", NULL, NULL},
      {"x", "y"},
      axes_of_grid,
-     place_grid},
+     place_grid,
+     ends},
     {{"slice", slice_keys, "p + u e_u + v e_v",
       "a line or plane of a high-dimensional space, with orthonormal coordinates u, v, through given points",
       "Franceschi et al. 2022, figures 6 and 7", NULL},
      {"u", "v"},
      axes_of_slice,
-     place_slice},
+     place_slice,
+     ends},
 };
 
 static const ntk_choice *choice_at(size_t i) { return &lattices[i].choice; }
@@ -217,7 +234,9 @@ ntk_error *ntk_lattice_size(const ntk_value *entry, const ntk_measure *fake, con
     NTK_TRY(number(entry, "points", a, *axes, &points));
     shape[a] = (size_t)points;
   }
-  return NULL;
+  ntk_lattice out = {.d = real->d, .axes = *axes};
+  draft t = {.entry = entry, .fake = fake, .real = real, .out = &out};
+  return row->try(&t);
 }
 
 /* Equal steps with both ends exact. */

@@ -58,13 +58,33 @@ static ntk_error *formula_size(const ntk_source *source, const ntk_value *parame
   *d = source->dimension(parameters);
   *n = (size_t)ntk_get_integer(parameters, "points");
   if (*n > SIZE_MAX / 16 / *d) return ntk_source_wrong(parameters, "points", "%zu points in %zu dimensions fit in no memory", *n, *d);
+  return source->fill(parameters, (ntk_rng){0}, 0, *d, NULL); /* refuses what it would refuse for any number of points */
+}
+
+/* The weights of so many points, as they are in the file. */
+static ntk_error *read_weights(const ntk_value *parameters, size_t points, double **mass) {
+  const char *path = ntk_get_text(parameters, "weights");
+  size_t n = 0, d = 0;
+  NTK_TRY(ntk_points_read(path, &n, &d, mass));
+  if (n != points || d != 1) return ntk_fail(NTK_E_INPUT, "%s: holds %zu x %zu numbers, expected %zu x 1 weights", path, n, d, points);
+  for (size_t i = 0; i < n; i++)
+    if ((*mass)[i] < 0) return ntk_fail(NTK_E_INPUT, "%s: weight %zu (from 0) is negative", path, i);
   return NULL;
+}
+
+static ntk_error *check_weights(const ntk_value *parameters, size_t points) {
+  double *mass = NULL;
+  if (!ntk_has(parameters, "weights")) return NULL;
+  ntk_error *err = read_weights(parameters, points, &mass);
+  free(mass);
+  return err;
 }
 
 ntk_error *ntk_measure_size(const ntk_value *entry, size_t *n, size_t *d) {
   const ntk_source *source = ntk_source_of(entry);
   const ntk_value *parameters = ntk_choice_parameters(entry);
   NTK_TRY(source->fill ? formula_size(source, parameters, n, d) : source->size(parameters, n, d));
+  NTK_TRY(check_weights(parameters, *n));
   return keep(source, parameters, n);
 }
 
@@ -75,20 +95,9 @@ static ntk_error *load(const ntk_source *source, const ntk_value *parameters, nt
   return source->fill(parameters, rng, m->n, m->d, m->x);
 }
 
-static ntk_error *check_weights(const char *path, const ntk_measure *m, size_t n, size_t d) {
-  if (n != m->n || d != 1) return ntk_fail(NTK_E_INPUT, "%s: holds %zu x %zu numbers, expected %zu x 1 weights", path, n, d, m->n);
-  for (size_t i = 0; i < n; i++)
-    if (m->mass[i] < 0) return ntk_fail(NTK_E_INPUT, "%s: weight %zu (from 0) is negative", path, i);
-  return NULL;
-}
-
 /* Weights as they are in the file; they are scaled once the points that stay are known. */
 static ntk_error *load_weights(const ntk_value *parameters, ntk_measure *m) {
-  if (!ntk_has(parameters, "weights")) return equal_masses(m);
-  const char *path = ntk_get_text(parameters, "weights");
-  size_t n = 0, d = 0;
-  NTK_TRY(ntk_points_read(path, &n, &d, &m->mass));
-  return check_weights(path, m, n, d);
+  return ntk_has(parameters, "weights") ? read_weights(parameters, m->n, &m->mass) : equal_masses(m);
 }
 
 static void swap(double *a, double *b, size_t count) {

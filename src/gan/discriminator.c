@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gan/inside.h"
+#include "gan/trainers.h"
 
 static const ntk_key network_keys[] = {
     {"width", NTK_T_INTEGER, 0, 1, 65536, NULL, NULL, NULL, "1024", "units", "hidden units of the random network; its error is of order width^-1/2"},
@@ -47,9 +48,10 @@ static ntk_error *read_alternation(const ntk_value *settings, ntk_discriminator 
   bool starts_trained = d->carry_over || d->n_critic > 1, has_network = starts_as_network(settings);
   const char *loss = d->loss.entry->choice.name;
   if ((starts_trained || has_network) && !d->loss.entry->start)
-    return ntk_fail(NTK_E_CONFIG, "loss %s is an approximation for f0 = 0: it goes without f0: network, carry_over and n_critic; take vanilla", loss);
+    return ntk_fail(NTK_E_CONFIG, "loss: %s is an approximation for f0 = 0: it goes without f0: network, carry_over and n_critic; take vanilla",
+                    loss);
   if (starts_trained && d->heavy)
-    return ntk_fail(NTK_E_CONFIG, "momentum does not go with carry_over or n_critic: the velocity of a training ends with it");
+    return ntk_fail(NTK_E_CONFIG, "momentum: it does not go with carry_over or n_critic: the velocity of a training ends with it");
   if (d->centers && !d->carry_over) return ntk_fail(NTK_E_CONFIG, "centers: without carry_over nothing is remembered");
   return NULL;
 }
@@ -93,6 +95,9 @@ ntk_error *ntk_discriminator_check(const ntk_value *settings) {
   ntk_discriminator d = {.heavy = ntk_has(settings, "momentum")};
   NTK_TRY(ntk_loss_create(settings, &d.loss));
   NTK_TRY(read_alternation(settings, &d));
+  bool undamped = d.heavy && !(ntk_get_number(settings, "momentum") < 1);
+  const char *why = isfinite(time_of(settings)) ? NULL : ntk_no_limit(&d.loss, undamped, ntk_get_number(settings, "ridge") > 0);
+  if (why) return ntk_fail(NTK_E_CONFIG, "time: no limit for infinite time with loss %s: %s", d.loss.entry->choice.name, why);
   if (!starts_as_network(settings)) return NULL;
   return ntk_error_prefix(ntk_net_check(ntk_value_get(settings, "network")), "f0");
 }

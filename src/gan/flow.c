@@ -179,10 +179,10 @@ static ntk_error *no_points(const ntk_value *settings) {
 ntk_error *ntk_flow_size(const ntk_value *settings, size_t *n, size_t *d) {
   const ntk_value *own = starts_itself(settings), *fake = ntk_value_find(settings, "data.fake");
   size_t real, dimension;
-  NTK_TRY(ntk_measure_size(ntk_value_find(settings, "data.real"), &real, d));
+  NTK_TRY(ntk_error_prefix(ntk_measure_size(ntk_value_find(settings, "data.real"), &real, d), "data.real"));
   if (own) return ntk_error_prefix(ntk_measure_size(ntk_value_get(own, "latent"), n, &dimension), "generator.latent");
   if (!fake) return no_points(settings);
-  NTK_TRY(ntk_measure_size(fake, n, &dimension));
+  NTK_TRY(ntk_error_prefix(ntk_measure_size(fake, n, &dimension), "data.fake"));
   return dimension == *d ? NULL : ntk_fail(NTK_E_CONFIG, "data.fake has dimension %zu, data.real has %zu: they must be equal", dimension, *d);
 }
 
@@ -192,7 +192,7 @@ ntk_error *ntk_flow_points(const ntk_value *settings, ntk_rng rng, ntk_measure *
   *out = (ntk_measure){0};
   NTK_TRY(ntk_flow_size(settings, &n, &d));
   rng.stream = NTK_STREAM_FAKE;
-  if (!own) return ntk_measure_create(ntk_value_find(settings, "data.fake"), rng, out);
+  if (!own) return ntk_error_prefix(ntk_measure_create(ntk_value_find(settings, "data.fake"), rng, out), "data.fake");
   NTK_TRY(ntk_latent_points(own, rng, out));
   free(out->x);
   out->x = NULL;

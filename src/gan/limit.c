@@ -133,16 +133,22 @@ static ntk_error *limit_at_atoms(const ntk_training *training, const ntk_loss *l
   return err;
 }
 
+const char *ntk_no_limit(const ntk_loss *loss, bool undamped, bool has_ridge) {
+  if (undamped) return "with momentum 1 nothing damps the motion";
+  if (loss->train == ntk_train_linear && !has_ridge) return "f grows with the time; a ridge would stop it";
+  if (loss->train == ntk_train_vanilla_closed_form) return "f grows as the logarithm of the time";
+  return NULL;
+}
+
 ntk_error *ntk_train_for_ever(const ntk_training *training, const ntk_loss *loss, double *w) {
   ntk_training longer = *training;
-  if (training->heavy && !(training->damping > 0)) return no_limit("with momentum 1 nothing damps the motion");
+  const char *why = ntk_no_limit(loss, training->heavy && !(training->damping > 0), training->ridge > 0);
+  if (why) return no_limit(why);
   longer.heavy = false; /* the way is another, its end is not */
   if (loss->train == ntk_train_linear) {
-    if (!(training->ridge > 0)) return no_limit("f grows with the time; a ridge would stop it");
     longer.time = INFINITY;
     return ntk_train_linear(&longer, loss, w);
   }
-  if (loss->train == ntk_train_vanilla_closed_form) return no_limit("f grows as the logarithm of the time");
   if (loss->train == ntk_train_hinge) return limit_of_hinge(&longer, loss, w);
   if (!(training->ridge > 0)) return loss->train == ntk_train_lsgan ? limit_of_squares(&longer, loss, w) : limit_at_atoms(&longer, loss, w);
   longer.time = settled / training->ridge;

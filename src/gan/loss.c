@@ -41,7 +41,7 @@ static ntk_error *create_fgan(const ntk_value *parameters, ntk_loss *loss) {
   const ntk_divergence *divergence = ntk_divergence_find(name, alpha);
   if (!divergence) return ntk_fail(NTK_E_CONFIG, "no divergence '%s'", name);
   if (!strcmp(name, "alpha") && (alpha == 0 || alpha == 1))
-    return ntk_fail(NTK_E_CONFIG, "the alpha divergence with alpha %g is {divergence: %s}", alpha, alpha == 0 ? "reverse_kl" : "kl");
+    return ntk_fail(NTK_E_CONFIG, "loss: the alpha divergence with alpha %g is {divergence: %s}", alpha, alpha == 0 ? "reverse_kl" : "kl");
   loss->fake = divergence->fake;
   loss->real = divergence->real;
   if (!strcmp(name, "pearson")) loss->train = ntk_train_pearson; /* quadratic in f: no equation has to be integrated */
@@ -155,8 +155,8 @@ ntk_error *ntk_loss_create(const ntk_value *discriminator, ntk_loss *out) {
   for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
     if (!strcmp(losses[i].choice.name, name)) out->entry = &losses[i];
   if (!out->entry) return ntk_fail(NTK_E_CONFIG, "no loss '%s'", name);
-  if (!out->entry->momentum && ntk_has(discriminator, "momentum")) return ntk_fail(NTK_E_CONFIG, "loss %s has no momentum", name);
-  if (!out->entry->ridge && ntk_get_number(discriminator, "ridge") > 0) return ntk_fail(NTK_E_CONFIG, "loss %s has no ridge", name);
+  if (!out->entry->momentum && ntk_has(discriminator, "momentum")) return ntk_fail(NTK_E_CONFIG, "momentum: loss %s has none", name);
+  if (!out->entry->ridge && ntk_get_number(discriminator, "ridge") > 0) return ntk_fail(NTK_E_CONFIG, "ridge: loss %s has none", name);
   out->train = out->entry->train;
   out->fake = out->entry->fake;
   out->real = out->entry->real;

@@ -31,6 +31,8 @@ NTK_CHECKED ntk_error *ntk_train_hinge(const ntk_training *training, const ntk_l
 /** The limit for infinite time; with a ridge that of any loss, without that of quadratic losses (projection on the range of the kernel's matrix, numerical
  *  rank in *training->rank), of hinge, and of losses with a smallest value at every atom (f-GANs on shared atoms). NTK_E_NUMERIC where there is none. */
 NTK_CHECKED ntk_error *ntk_train_for_ever(const ntk_training *training, const ntk_loss *loss, double *w);
+/** Why there is no limit whatever the points are, or NULL. `undamped`: with momentum 1. Static text. */
+const char *ntk_no_limit(const ntk_loss *loss, bool undamped, bool has_ridge);
 
 /** y(t) of dy/dt = 1 - rate y, or with momentum of y'' + damping y' = 1 - rate y; y(0) = y'(0) = 0, rate >= 0. To rounding for all arguments. */
 double ntk_response(const ntk_training *training, double rate);

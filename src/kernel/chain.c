@@ -44,6 +44,9 @@ static bool may_turn(const ntk_op *op) {
   return op->constants[1] - pi * op->constants[0] > 1e-12 * op->constants[1];
 }
 
+/* Variances behind such a bias are far from 0, in single precision too. */
+#define SMALLEST_BIAS 1e-20
+
 /* Roots of variances below it count as 0 in single precision: products of their inverses would not be numbers. */
 #define SMALLEST_SINGLE 1e-15
 
@@ -102,7 +105,7 @@ static ntk_chain_pass layer_pass(const ntk_kernel *kernel, const ntk_tile *tile,
                          .constant = op->dense.constant,
                          .q_tangent = ntk_variance_array(tile->x, op->before, NTK_V_TANGENT)[block.row],
                          .after_tangent = ntk_variance_array(tile->x, op->after, NTK_V_TANGENT)[block.row],
-                         .obtuse = layer > 1 && may_turn(op - 1)};
+                         .plain = op[-1].dense.bias > SMALLEST_BIAS && (layer == 1 || !may_turn(op - 1))};
   if (layer < kernel->chain) {
     pass.next_row = row_tables(kernel, tile->x, layer + 1, block.row);
     pass.next_columns = column_tables(kernel, tile->z, layer + 1, block.column);
@@ -130,15 +133,15 @@ static ntk_chain_source source_of(const ntk_kernel *kernel, const ntk_workspace 
 ntk_result ntk_chain_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, size_t marked, int mode) {
   /* Arrays of register 0 that the input does not use. */
   double *k = workspace->registers + NTK_T * NTK_BLOCK, *a = workspace->registers + NTK_T_A * NTK_BLOCK,
-         *b = workspace->registers + NTK_T_B * NTK_BLOCK;
+         *b = workspace->registers + NTK_T_B * NTK_BLOCK, *s = workspace->registers + NTK_DELTA_A * NTK_BLOCK;
   const ntk_chain_engine *engine = kernel->single ? kernel->engine->chain_single : kernel->engine->chain;
   for (size_t layer = 1; layer <= kernel->chain; layer++) {
     ntk_chain_pass pass = layer_pass(kernel, tile, block, layer);
     pass.state = workspace->registers + NTK_STATES * NTK_BLOCK;
-    pass.k = k, pass.a = a, pass.b = b;
+    pass.k = k, pass.a = a, pass.b = b, pass.s = s;
     if (layer == 1) pass.source = source_of(kernel, workspace, tile, block);
     engine->layer[(layer == 1 ? NTK_CHAIN_FIRST : 0) | (layer == kernel->chain ? NTK_CHAIN_LAST : 0)][mode](&pass);
   }
-  if (mode & NTK_MODE_NTK) return (ntk_result){k, a, b, 0, 2, marked};
-  return (ntk_result){k, a, b, ntk_variance_array(tile->x, kernel->program.last_stage, NTK_V_TANGENT)[block.row], -1, marked};
+  if (mode & NTK_MODE_NTK) return (ntk_result){k, a, b, s, 0, 2, marked};
+  return (ntk_result){k, a, b, s, ntk_variance_array(tile->x, kernel->program.last_stage, NTK_V_TANGENT)[block.row], -2, marked};
 }

@@ -20,7 +20,7 @@ void ntk_chain_prepare(const ntk_kernel *kernel, ntk_prepared *points);
 /** Fills points->singles from the padded tables. */
 void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points);
 
-/** A block, the general input state in register 0 where the dimension is above NTK_CHAIN_DIRECT. The workspace has one register more. */
+/** A block, the general input state in register 0 where the dimension is above NTK_CHAIN_DIRECT. The workspace has two registers more. */
 ntk_result ntk_chain_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, size_t marked, int mode);
 
 #endif

@@ -113,8 +113,8 @@ ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, cons
   for (size_t i = 0; i < program->count; i++) apply_op(kernel, workspace, tile, block, &program->ops[i], mode);
   const double *state = register_state(workspace, program->result);
   if (kernel->mode & NTK_MODE_NTK) {
-    return (ntk_result){state + NTK_T * NTK_BLOCK, state + NTK_T_A * NTK_BLOCK, state + NTK_T_B * NTK_BLOCK, 0, 2, marked};
+    return (ntk_result){state + NTK_T * NTK_BLOCK, state + NTK_T_A * NTK_BLOCK, state + NTK_T_B * NTK_BLOCK, NULL, 0, 2, marked};
   }
   double tangent = ntk_variance_array(tile->x, program->last_stage, NTK_V_TANGENT)[block.row];
-  return (ntk_result){state + NTK_R * NTK_BLOCK, state + NTK_DELTA_A * NTK_BLOCK, state + NTK_R_B * NTK_BLOCK, tangent, -1, marked};
+  return (ntk_result){state + NTK_R * NTK_BLOCK, state + NTK_DELTA_A * NTK_BLOCK, state + NTK_R_B * NTK_BLOCK, NULL, tangent, -1, marked};
 }

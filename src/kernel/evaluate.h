@@ -11,9 +11,10 @@ typedef struct {
   size_t groups;
 } ntk_block;
 
-/** The output's arrays (in the workspace, valid until the next call): k, and for gradients k_B and a with 2 k_A = offset + scale a. */
+/** The output's arrays (in the workspace, valid until the next call): k, and for gradients k_B and a with 2 k_A = offset + scale a; for gradients in both
+ *  points s with 2 k_S = offset + scale s. */
 typedef struct {
-  const double *k, *a, *b;
+  const double *k, *a, *b, *s;
   double offset, scale;
   size_t marked; /* columns with scratch[j] = 1 (large dimension only): close to x or to its line */
 } ntk_result;

@@ -65,10 +65,10 @@ struct ntk_prepared {
   size_t operations;
 };
 
-enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 2 * NTK_BLOCK };
+enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 256 };
 
 struct ntk_workspace {
-  double *registers; /* one state each, and one more for a chain's */
+  double *registers; /* one state each, and two more for a chain's */
   double *scratch;   /* 4 NTK_BLOCK */
   double *weights;   /* NTK_PANEL_COLUMNS, zero-padded copy of weight column 0 */
   double *columns;   /* NTK_PANEL_COLUMNS: sums over the rows */

@@ -15,7 +15,7 @@ static ntk_error *allocate_packed(const ntk_kernel *kernel, ntk_workspace *w) {
 
 ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *w) {
   size_t panel = (size_t)NTK_PANEL_ROWS * NTK_PANEL_COLUMNS;
-  NTK_TRY(NTK_NEW((kernel->program.registers + 1) * NTK_STATES * NTK_BLOCK, &w->registers));
+  NTK_TRY(NTK_NEW((kernel->program.registers + 2) * NTK_STATES * NTK_BLOCK, &w->registers));
   NTK_TRY(NTK_NEW(4 * NTK_BLOCK, &w->scratch));
   NTK_TRY(NTK_NEW(NTK_PANEL_COLUMNS, &w->weights));
   NTK_TRY(NTK_NEW(NTK_PANEL_COLUMNS, &w->columns));

@@ -11,7 +11,7 @@ static const double default_memory_gib = 4; /* for a stored matrix, when the stu
 static ntk_error *build_data(ntk_run_state *s) {
   const ntk_value *settings = s->job->settings;
   ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_REAL};
-  NTK_TRY(ntk_measure_create(ntk_value_find(settings, "data.real"), rng, &s->real));
+  NTK_TRY(ntk_error_prefix(ntk_measure_create(ntk_value_find(settings, "data.real"), rng, &s->real), "data.real"));
   NTK_TRY(ntk_flow_points(settings, rng, &s->fake));
   NTK_TRY(NTK_NEW(s->fake.n, &s->c));
   return NTK_NEW(s->fake.n * s->fake.d, &s->gradient);

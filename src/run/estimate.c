@@ -1,6 +1,8 @@
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "data/data.h"
 #include "gan/discriminator.h"
 #include "gan/flow.h"
@@ -11,6 +13,7 @@
 #include "run/records.h"
 #include "run/run.h"
 #include "run/schedule.h"
+#include "run/series.h"
 #include "run/theory.h"
 
 /* Nominal rates of one core; a plan is right within a small factor, order and ETA are refined while running. */
@@ -37,22 +40,42 @@ typedef struct {
   ntk_fields_need fields;
 } sizes;
 
-static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
-  NTK_TRY(ntk_measure_size(ntk_value_find(settings, "data.real"), &z->m, &z->d));
-  NTK_TRY(ntk_flow_size(settings, &z->n, &z->d));
+/* The numbers of a record, made and thrown away. */
+static ntk_error *try_series(const ntk_value *settings, const ntk_kernel *kernel, const sizes *z) {
+  ntk_metric_list metrics = {0};
+  ntk_records *records;
+  NTK_TRY(NTK_NEW(1, &records));
+  ntk_error *err = ntk_series_build(settings, kernel, z->d, 0, z->flow.fresh > 0, &metrics, records);
+  ntk_metric_list_free(&metrics);
+  ntk_records_free(records);
+  free(records);
+  return err;
+}
+
+/* Costs of the run's kernel, and what rests on it. */
+static ntk_error *kernel_sizes(const ntk_value *settings, sizes *z) {
   const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
   ntk_kernel *kernel = NULL;
-  NTK_TRY(ntk_kernel_create(ntk_value_get(discriminator, "network"), ntk_get_text(discriminator, "kernel"), z->d, &kernel));
-  ntk_error *err = ntk_kernel_set_precision(kernel, ntk_get_text(discriminator, "precision"));
+  NTK_TRY(ntk_error_prefix(ntk_kernel_create(ntk_value_get(discriminator, "network"), ntk_get_text(discriminator, "kernel"), z->d, &kernel),
+                           "discriminator.network"));
+  ntk_error *err = ntk_error_prefix(ntk_kernel_set_precision(kernel, ntk_get_text(discriminator, "precision")), "discriminator");
   z->value_cost = ntk_kernel_cost(kernel, 0);
   z->gradient_cost = ntk_kernel_cost(kernel, 1);
   z->point_bytes = ntk_kernel_point_bytes(kernel);
+  if (!err) err = try_series(settings, kernel, z);
   ntk_kernel_free(&kernel);
-  NTK_TRY(err);
+  return err;
+}
+
+static ntk_error *measure_sizes(const ntk_value *settings, sizes *z) {
+  NTK_TRY(ntk_flow_size(settings, &z->n, &z->d));
+  NTK_TRY(ntk_measure_size(ntk_value_find(settings, "data.real"), &z->m, &z->d));
+  const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
   NTK_TRY(ntk_flow_estimate(settings, z->n, &z->flow));
+  NTK_TRY(kernel_sizes(settings, z));
   ntk_loss loss;
-  NTK_TRY(ntk_discriminator_check(discriminator));
-  NTK_TRY(ntk_loss_create(discriminator, &loss));
+  NTK_TRY(ntk_error_prefix(ntk_discriminator_check(discriminator), "discriminator"));
+  NTK_TRY(ntk_error_prefix(ntk_loss_create(discriminator, &loss), "discriminator"));
   z->products = loss.entry->products;
   return ntk_run_fields_estimate(settings, z->n, z->m, z->d, &z->fields);
 }
@@ -87,7 +110,7 @@ static double training_seconds(const sizes *z) {
 
 ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *out) {
   sizes z = {0};
-  NTK_TRY(measure_sizes(settings, &z));
+  NTK_TRY(ntk_value_place(settings, measure_sizes(settings, &z)));
   NTK_TRY(schedule_sizes(settings, &z));
   z.need = ntk_discriminator_estimate(ntk_value_get(settings, "discriminator"), z.n, z.m, z.d, z.iterations);
   double n = (double)z.n, m = (double)z.m, total = n + m, p = (double)ranks;

@@ -118,7 +118,7 @@ ntk_error *ntk_run_fields_estimate(const ntk_value *settings, size_t n, size_t m
     ntk_schedule schedule;
     size_t axes, shape[NTK_LATTICE_AXES];
     NTK_TRY(check_name(list, i));
-    NTK_TRY(ntk_lattice_size(entry, &fake, &real, &axes, shape));
+    NTK_TRY(ntk_error_prefix(ntk_lattice_size(entry, &fake, &real, &axes, shape), "record.fields"));
     NTK_TRY(ntk_schedule_create(entry, ntk_get_integer(settings, "train.iterations"), &schedule));
     double points = (double)(shape[0] * shape[1]), records = (double)records_of(entry, &schedule), kept = (double)gradients_of(entry, d, axes);
     ntk_schedule_free(&schedule);

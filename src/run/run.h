@@ -36,7 +36,8 @@ typedef struct {
  *  NTK_E_CONFIG: the run failed, the group can go on; NTK_E_MEMORY, NTK_E_IO likewise but the system's fault; NTK_E_MPI: the group is lost. */
 NTK_CHECKED ntk_error *ntk_run_execute(const ntk_comm *group, const ntk_run_job *job, ntk_run_outcome *outcome);
 
-/** What a run will need on one rank of a group of `ranks`: from settings only. Not collective. */
+/** What a run will need on one rank of a group of `ranks`: from settings and files' headers only. Refuses what ntk_run_execute would for contradictions in
+ *  them (NTK_E_CONFIG "FILE:LINE:COLUMN: key: ...", NTK_E_INPUT). Not collective. */
 typedef struct {
   double seconds;      /* on one core, at nominal rates (run/estimate.c) */
   double step_seconds; /* of one iteration with all that may be recorded there: so long until a checkpoint can be made */

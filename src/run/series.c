@@ -8,6 +8,8 @@
 
 ntk_error *ntk_series_add(ntk_records *r, const char *name, const char *long_name, const char *whose) {
   if (r->series == NTK_MAX_SERIES) return ntk_fail(NTK_E_CONFIG, "%s: more than %d numbers a record", whose, NTK_MAX_SERIES);
+  if (!strcmp(name, "iteration"))
+    return ntk_fail(NTK_E_CONFIG, "%s: 'iteration' names the records themselves: give the metric another `name`", whose);
   for (size_t i = 0; i < r->series; i++)
     if (!strcmp(r->name[i], name)) return ntk_fail(NTK_E_CONFIG, "%s: two numbers are called '%s': give the metric another `name`", whose, name);
   r->name[r->series] = name;

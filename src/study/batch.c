@@ -12,6 +12,7 @@
 #include "study/master.h"
 #include "study/stop.h"
 #include "study/task.h"
+#include "study/walk.h"
 
 /* The memory that a rank may use: the least over the nodes. Collective. */
 static ntk_error *find_limits(const ntk_comm *world, ntk_limits *limits) {
@@ -80,6 +81,7 @@ ntk_error *ntk_batch_check(const ntk_catalog *catalog, const ntk_batch_options *
   ntk_study *study = NULL;
   ntk_error *err = ntk_load_study(catalog, options, &text, &study);
   if (!err && options->only) err = check_only(study, options);
+  if (!err) err = ntk_walk_study(study, NTK_WALK_MOST);
   ntk_study_free(&study);
   free(text);
   return err;

@@ -161,10 +161,18 @@ static ntk_error *ranks_before(const ntk_ledger *ledger, const char *root, const
   return NULL;
 }
 
+/* The run goes behind what is wrong with it, which begins with its place in the study. */
+static ntk_error *name_run(const char *label, ntk_error *err) {
+  if (ntk_error_code(err) != NTK_E_CONFIG) return ntk_error_prefix(err, "%s", label);
+  ntk_error *named = ntk_fail(NTK_E_CONFIG, "%s (run %s)", ntk_error_message(err), label);
+  ntk_error_free(&err);
+  return named;
+}
+
 /* Chooses the group. `runs`: that share the workers. */
 static ntk_error *size_row(const ntk_run_spec *run, const ntk_limits *limits, size_t runs, int before, ntk_row *row) {
   ntk_group_choice choice = {0};
-  NTK_TRY(ntk_error_prefix(choose(run->settings, limits, runs, before, &choice), "%s", row->label));
+  NTK_TRY(name_run(row->label, choose(run->settings, limits, runs, before, &choice)));
   row->group = choice.ranks;
   row->seconds = choice.need.seconds;
   row->step_seconds = choice.need.step_seconds;

@@ -8,6 +8,7 @@
 #include "study/load.h"
 #include "study/outlook.h"
 #include "study/plan.h"
+#include "study/walk.h"
 
 enum { MOST_LISTED = 60, LABEL_WIDTH = 24 };
 
@@ -131,6 +132,7 @@ typedef struct {
 
 static ntk_error *get_known(const ntk_catalog *catalog, const ntk_batch_options *options, const ntk_limits *limits, known *k) {
   NTK_TRY(ntk_load_study(catalog, options, &k->text, &k->study));
+  NTK_TRY(ntk_walk_study(k->study, NTK_WALK_MOST));
   NTK_TRY(ntk_load_root(options, k->study, &k->root));
   NTK_TRY(load_ledger(k->root, &k->ledger));
   NTK_TRY(ntk_plan_rows(k->study, limits, options, k->root, k->ledger));

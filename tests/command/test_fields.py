@@ -161,8 +161,8 @@ def test_ranks_change_no_bit(tmp_path, points):
         ({"type": "grid", "low": [0, 0, 0], "high": 1}, "low: has 3 numbers, expected 1 or 2"),
         ({"type": "slice", "through": ["zero", "real.20", "fake.0"]}, "real.20: there are 20 points"),
         ({"type": "slice", "through": ["zero", "middle"]}, "expected zero, real.N or fake.N, not 'middle'"),
-        ({"type": "slice", "through": ["real.1", "real.1"]}, "the first two points are the same"),
-        ({"type": "slice", "through": ["real.0", "fake.1", "real.0"]}, "lie on a line"),
+        ({"type": "slice", "through": ["real.1", "real.1"]}, "real.1 is there twice"),
+        ({"type": "slice", "through": ["real.0", "fake.1", "real.0"]}, "real.0 is there twice"),
         ({"type": "line", "from": 1, "to": 1}, "the same point as from"),
         ({"type": "line", "from": 0, "to": 1, "name": "a/b"}, "letters, digits"),
         ({"type": "lien", "from": 0, "to": 1}, "did you mean 'line'?"),
@@ -185,3 +185,18 @@ def test_what_cannot_be_recorded_is_refused(tmp_path, points, entry, said):
 def test_two_fields_of_one_name(tmp_path, points):
     with pytest.raises(AssertionError, match="two fields have the same name"):
         run(tmp_path, [{"type": "grid", "low": 0, "high": 1}, {"type": "grid", "low": 0, "high": 2}])
+
+
+@pytest.mark.parametrize("through, said", [(["real.0", "real.3"], "the first two points are the same"), (["zero", "real.1", "real.2"], "lie on a line")])
+def test_points_that_span_nothing_are_refused(tmp_path, through, said):
+    """Known when the points are."""
+    real = {"type": "points", "dimension": 2, "values": [0, 0, 1, 1, 2, 2, 0, 0]}
+    study = {
+        "study": "s",
+        "data": {"real": real, "fake": real},
+        "discriminator": {"network": ERF, "loss": "ipm"},
+        "train": {"iterations": 1, "step": 1.0},
+        "record": {"fields": [{"type": "slice", "through": through}]},
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    assert said in ntkgan("run", tmp_path / "study.yaml", "-o", tmp_path / "out", "--ranks", 1, status=1).stderr

@@ -1,7 +1,8 @@
 /** Networks that are one chain of dense layers with piecewise linear activations (a min(x, 0) + b max(x, 0), a != -b) between them: the same recursion
  *  as ab_relu.c with less to carry from layer to layer.
  *
- *  State of a pair: c = sqrt(q s) - r >= 0 without the share of the last bias, T, and for gradients delta_A, r_B, T_A, T_B and q - r. The angle between
+ *  State of a pair: c = sqrt(q s) - r >= 0 without the share of the last bias, T, and for gradients delta_A/2, r_B, T_A, T_B and q - r. Gradients in
+ *  both points have delta_S/2 and T_S too: along s of the input at fixed delta. The angle between
  *  the two points in front of an activation is u = 1 - cos(theta) = c/sqrt(q s) + v^2: what a bias b^2 adds to sqrt(q s) - r depends on the two points'
  *  variances alone. With q = a^2 + b^2 and tan(phi) = a/b it is sqrt(q s) (1 - cos(phi - phi')), so v = sqrt(2) sin((phi - phi')/2), and with
  *  t = tan(phi/2) and C = 2^(1/4) cos(phi/2) of each point v = C C' (t - t'). That is enough for values. Gradients of close points need v to the last
@@ -26,6 +27,8 @@ enum {
   NTK_CHAIN_GAP,
   NTK_CHAIN_P,
   NTK_CHAIN_V,
+  NTK_CHAIN_DELTA_S,
+  NTK_CHAIN_T_S,
   NTK_CHAIN_STATES
 };
 
@@ -57,14 +60,14 @@ typedef struct {
 typedef struct {
   size_t groups;
   void *state;
-  double *k, *a, *b;           /* the last layer's results: k, and T_A and T_B, of an NNGP kernel delta_A and r_B */
+  double *k, *a, *b, *s;       /* the last layer's results: k, and T_A, T_B and T_S, of an NNGP kernel delta_A/2, r_B and delta_S/2 */
   ntk_chain_row row, next_row; /* in front of this activation and of the next one */
   ntk_chain_columns columns, next_columns;
   double f, g;                 /* of the activation, times the weight of the dense layer behind it */
   double bias, nngp, constant; /* of that layer; nngp: its factor over its weight */
   double q_tangent;            /* dq/dq of the input in front of the activation */
   double after_tangent;        /* the same behind the dense layer */
-  bool obtuse;                 /* r < 0 is possible */
+  bool plain;                  /* the layer in front has a bias; and r < 0 is impossible, if this is not the first activation */
   ntk_chain_source source;     /* first layer only */
 } ntk_chain_pass;
 
@@ -73,8 +76,11 @@ typedef void (*ntk_chain_function)(const ntk_chain_pass *pass);
 /** Where in the chain. */
 enum { NTK_CHAIN_FIRST = 1, NTK_CHAIN_LAST = 2, NTK_CHAIN_PLACES = 4 };
 
+/** What is computed: NTK_MODE_NTK, NTK_MODE_GRADIENT, and with it NTK_MODE_BOTH: in both points. */
+enum { NTK_MODE_BOTH = 4, NTK_CHAIN_MODES = 8 };
+
 typedef struct ntk_chain_engine {
-  ntk_chain_function layer[NTK_CHAIN_PLACES][NTK_MODES];
+  ntk_chain_function layer[NTK_CHAIN_PLACES][NTK_CHAIN_MODES];
 } ntk_chain_engine;
 
 #endif

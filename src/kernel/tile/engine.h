@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { NTK_BLOCK = 128, NTK_LANES = 8, NTK_DIRECT_DIMENSION = 16, NTK_CONSTANTS = 20 };
+enum { NTK_BLOCK = 256, NTK_LANES = 8, NTK_DIRECT_DIMENSION = 16, NTK_CONSTANTS = 20 };
 
 /** Arrays of a register. NNGP kernels leave the T ones unused, values the tangents. */
 enum { NTK_R, NTK_S2, NTK_DELTA, NTK_P, NTK_T, NTK_DELTA_A, NTK_R_B, NTK_T_A, NTK_T_B, NTK_STATES };
