@@ -34,6 +34,7 @@ struct ntk_image_workspace {
   size_t lanes; /* at most */
   double *memory;
   ntk_image_slot *slots; /* [segment*values + value] */
+  ntk_image_slot *sums;  /* of values of segment 0 with a segment in front, see ntk_image_run.sums */
   double **alpha;        /* adjoint of the row's variance, of values */
   double *gradient;      /* d x lanes */
   double *scratch;
@@ -42,6 +43,7 @@ struct ntk_image_workspace {
   ntk_series series;
   ntk_image_axis_taps *taps; /* [(operation*2 + axis)*2 + transposed] */
   int *tap_memory;
+  double output[NTK_IMAGE_LANES];
   double *panel; /* blocks of column images, one behind the other */
   size_t panel_lanes;
   double *diagonals, **q, **t; /* of one image: its variance and T at each position, of values */
@@ -58,6 +60,7 @@ typedef struct {
   ntk_features *const *row_features, *const *column_features;
   size_t lanes;
   bool ntk, self; /* self: row and columns are one image, gradients are those of both */
+  bool sums;      /* programs that end linearly: the reverse of segment 0 comes first and leaves there what its forward evaluation needs */
 } ntk_image_run;
 
 NTK_CHECKED ntk_error *ntk_image_workspace_create(const ntk_kernel *kernel, ntk_image_workspace **out);
@@ -98,6 +101,10 @@ void ntk_image_pointwise_op(const ntk_image_run *run, const ntk_image_op *op, co
 void ntk_image_forward_op(const ntk_image_run *run, size_t segment, size_t value, const long shift[2], bool gradient);
 void ntk_image_forward(const ntk_image_run *run, size_t segment, const long shift[2], bool gradient);
 
+/** The result of an operation with a segment in front: first its constants, then what one class adds, whose root is evaluated. */
+void ntk_image_begin_classes(const ntk_image_run *run, const ntk_image_op *op, const ntk_image_classes *above, ntk_image_slot *to);
+void ntk_image_add_class(const ntk_image_run *run, const ntk_image_op *op, const ntk_image_classes *above, const long shift[2], ntk_image_slot *to);
+
 /** Adjoint of a segment after its forward evaluation with slopes; the root's r and T are taken by its adjoints. Adds to alpha and to the gradient. */
 void ntk_image_reverse(const ntk_image_run *run, size_t segment, const long shift[2]);
 /** Takes alpha of all values down to the input and from there to the gradient. */
@@ -105,6 +112,9 @@ void ntk_image_reverse_diagonal(const ntk_image_run *run);
 
 /** The run's row image in every lane of the view, and a run of it with itself. */
 ntk_image_run ntk_image_with_itself(const ntk_image_run *run);
+
+/** What a pair of images costs, in entries of a dense layer. */
+double ntk_image_cost(const ntk_kernel *kernel);
 
 /** The tables of image i. */
 static inline double *ntk_image_tables_of(const ntk_kernel *kernel, const ntk_prepared *points, size_t i) {

@@ -45,18 +45,10 @@ static void apply_window(const ntk_image_run *run, const ntk_image_op *op, const
   run->kernel->engine->image->window(&window);
 }
 
-typedef struct {
-  size_t segment, value;
-  const ntk_image_op *op;
-  const ntk_image_classes *above;
-} parent;
-
-static void add_class(const ntk_image_run *run, void *context, const long shift[2]) {
-  const parent *p = context;
-  ntk_image_slot *to = ntk_image_slot_of(run, p->segment, p->value), *from = ntk_image_slot_of(run, p->op->child, p->op->from);
-  ntk_image_forward(run, p->op->child, shift, false);
-  ntk_image_classes below = ntk_image_classes_of(run->program, p->op->child, p->op->from, shift);
-  ntk_image_window window = window_of(run, p->op, p->above, &below, from, to);
+void ntk_image_add_class(const ntk_image_run *run, const ntk_image_op *op, const ntk_image_classes *above, const long shift[2], ntk_image_slot *to) {
+  const ntk_image_slot *from = ntk_image_slot_of(run, op->child, op->from);
+  ntk_image_classes below = ntk_image_classes_of(run->program, op->child, op->from, shift);
+  ntk_image_window window = window_of(run, op, above, &below, from, to);
   window.add = true;
   run->kernel->engine->image->window(&window);
 }
@@ -65,24 +57,50 @@ static void fill(size_t count, double value, double *out) {
   for (size_t i = 0; out && i < count; i++) out[i] = value;
 }
 
+void ntk_image_begin_classes(const ntk_image_run *run, const ntk_image_op *op, const ntk_image_classes *above, ntk_image_slot *to) {
+  size_t count = above->positions * run->lanes;
+  fill(count, op->dense.bias, to->r);
+  fill(count, op->dense.constant, ntk_image_t(run, to));
+  to->exact = false;
+}
+
+typedef struct {
+  const ntk_image_op *op;
+  const ntk_image_classes *above;
+  ntk_image_slot *to;
+} parent;
+
+static void evaluate_class(const ntk_image_run *run, void *context, const long shift[2]) {
+  const parent *p = context;
+  ntk_image_forward(run, p->op->child, shift, false);
+  ntk_image_add_class(run, p->op, p->above, shift, p->to);
+}
+
+static void copy_sums(const ntk_image_run *run, const ntk_image_slot *sum, size_t count, ntk_image_slot *to) {
+  memcpy(to->r, sum->r, count * sizeof *to->r);
+  if (ntk_image_t(run, to)) memcpy(to->t, sum->t, count * sizeof *to->t);
+  to->exact = false;
+}
+
 /* An operation with a segment in front: the sum over the classes there. */
 static void apply_classes(const ntk_image_run *run, size_t segment, size_t value, const ntk_image_classes *above, const long shift[2]) {
   static const long none[2] = {0, 0};
   ntk_image_slot *to = ntk_image_slot_of(run, segment, value);
-  parent p = {segment, value, &run->program->ops[value - 1], above};
-  size_t count = above->positions * run->lanes;
+  parent p = {&run->program->ops[value - 1], above, to};
   const size_t *stride = run->program->segments[segment].stride[value];
   const long here[2] = {shift[0] * (long)stride[0], shift[1] * (long)stride[1]};
+  if (run->sums && !segment) {
+    copy_sums(run, &run->w->sums[value], above->positions * run->lanes, to);
+    return;
+  }
   if (p.op->kind == NTK_IMAGE_WINDOW && !above->displaced) {
     ntk_image_classes below = ntk_image_classes_of(run->program, p.op->child, p.op->from, none);
     ntk_image_forward(run, p.op->child, none, false);
     apply_window(run, p.op, ntk_image_slot_of(run, p.op->child, p.op->from), to, above, &below);
     return;
   }
-  fill(count, p.op->dense.bias, to->r);
-  fill(count, p.op->dense.constant, ntk_image_t(run, to));
-  to->exact = false;
-  ntk_image_each_below(run, p.op, here, add_class, &p);
+  ntk_image_begin_classes(run, p.op, above, to);
+  ntk_image_each_below(run, p.op, here, evaluate_class, &p);
 }
 
 static void add_fields(const ntk_image_run *run, size_t count, const double *a, const double *b, double *to) {

@@ -22,7 +22,7 @@ ntk_image_run ntk_image_with_itself(const ntk_image_run *run) {
   for (size_t a = 0; a < d; a++) broadcast(lanes, run->row_pixels[a], view + (tables + a) * lanes);
   self.columns = (ntk_image_columns){view, view + tables * lanes};
   self.column_features = run->row_features;
-  self.ntk = false, self.self = true;
+  self.ntk = false, self.self = true, self.sums = false;
   return self;
 }
 

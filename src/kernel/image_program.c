@@ -76,7 +76,7 @@ static ntk_error *make_axis(ntk_padding padding, const char *name, ntk_axis *axi
 ntk_error *ntk_image_window_op(ntk_image_program *program, ntk_image_kind kind, const size_t size[2], const size_t stride[2], ntk_padding padding,
                                ntk_dense dense, size_t *value) {
   static const char *const names[] = {"height", "width"};
-  ntk_image_op op = {.kind = kind, .from = *value, .dense = dense, .cost = 0.7};
+  ntk_image_op op = {.kind = kind, .from = *value, .dense = dense};
   for (size_t i = 0; i < 2; i++) {
     op.axis[i] = (ntk_axis){.in = program->extent[*value][i], .size = size[i], .stride = stride[i]};
     NTK_TRY(make_axis(padding, names[i], &op.axis[i]));
@@ -97,7 +97,7 @@ static ntk_error *pointwise(ntk_image_program *program, ntk_image_op op, size_t 
 }
 
 ntk_error *ntk_image_activation(ntk_image_program *program, ntk_dual_name dual, const double *constants, double cost, size_t *value) {
-  ntk_image_op op = {.dual = dual, .cost = cost + 0.7};
+  ntk_image_op op = {.dual = dual, .cost = cost};
   memcpy(op.constants, constants, sizeof op.constants);
   return pointwise(program, op, value);
 }
@@ -110,6 +110,6 @@ ntk_error *ntk_image_add(ntk_image_program *program, size_t other, size_t *value
   const size_t *a = program->extent[*value], *b = program->extent[other];
   if (a[0] != b[0] || a[1] != b[1])
     return ntk_fail(NTK_E_CONFIG, "branches of different size cannot be added: %zu x %zu and %zu x %zu", b[0], b[1], a[0], a[1]);
-  ntk_image_op op = {.kind = NTK_IMAGE_SUM, .from = *value, .other = other, .cost = 0.3};
+  ntk_image_op op = {.kind = NTK_IMAGE_SUM, .from = *value, .other = other};
   return append(program, op, a[0], a[1], value);
 }

@@ -42,7 +42,7 @@ typedef struct {
   bool norm;
   ntk_dual_name dual;
   double constants[NTK_CONSTANTS];
-  double cost;
+  double cost;   /* POINTWISE: of its loop over vectors, in those of relu */
   size_t table;  /* POINTWISE: where its tables start among those of an image */
   size_t fields; /* and how many of NTK_IMAGE_TABLES it has */
   size_t child;  /* POOL, split WINDOW: the segment in front, else 0 */
@@ -79,6 +79,7 @@ typedef struct {
   bool *varies; /* of values: its variance matters, an activation is behind it */
   bool torus;   /* displacements are counted around the image */
   bool has_pool;
+  bool ends_linear; /* no activation is behind the pooling layers next to the output */
 } ntk_image_program;
 
 NTK_CHECKED ntk_error *ntk_image_start(ntk_image_program *program, size_t height, size_t width, size_t channels);

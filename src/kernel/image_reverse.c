@@ -70,6 +70,7 @@ typedef struct {
   const ntk_image_op *op;
   const ntk_image_classes *above;
   double *beta, *tau;
+  ntk_image_slot *sum; /* where values go, or NULL */
 } parent;
 
 static void reverse_from(const ntk_image_run *run, size_t segment, const long shift[2]);
@@ -81,6 +82,7 @@ static void take_class(const ntk_image_run *run, void *context, const long shift
   /* A position with itself: r is the image's own variance. */
   bool is_variance = run->self && !below.displaced;
   if (!is_variance) ntk_image_forward(run, p->op->child, shift, true);
+  if (p->sum) ntk_image_add_class(run, p->op, p->above, shift, p->sum);
   ntk_image_spread spread = spread_of(run, p->op, p->above, &below);
   spread.beta = p->beta, spread.tau = p->tau;
   spread.to_beta = root->r, spread.to_tau = ntk_image_t(run, root);
@@ -91,7 +93,7 @@ static void take_class(const ntk_image_run *run, void *context, const long shift
 static void take_classes(const ntk_image_run *run, size_t segment, size_t value, const ntk_image_classes *above, const long shift[2]) {
   const ntk_image_slot *slot = ntk_image_slot_of(run, segment, value);
   const ntk_image_op *op = &run->program->ops[value - 1];
-  parent p = {op, above, slot->r, ntk_image_t(run, slot)};
+  parent p = {op, above, slot->r, ntk_image_t(run, slot), run->sums && !segment ? &run->w->sums[value] : NULL};
   const size_t *stride = run->program->segments[segment].stride[value];
   const long here[2] = {shift[0] * (long)stride[0], shift[1] * (long)stride[1]};
   if (op->kind == NTK_IMAGE_WINDOW && !above->displaced) {
@@ -102,6 +104,7 @@ static void take_classes(const ntk_image_run *run, size_t segment, size_t value,
     return;
   }
   if (!above->displaced) run->kernel->engine->image->add(above->positions * run->lanes, -0.5, slot->r, run->w->alpha[value]);
+  if (p.sum) ntk_image_begin_classes(run, op, above, p.sum);
   ntk_image_each_below(run, op, here, take_class, &p);
 }
 
@@ -192,7 +195,7 @@ static void diagonal_pool(const ntk_image_run *run, const ntk_image_op *op, size
   if (!run->program->varies[value]) return;
   ntk_image_run self = ntk_image_with_itself(run);
   ntk_image_classes above = diagonal_of(run, value);
-  parent p = {op, &above, run->w->alpha[value], NULL};
+  parent p = {op, &above, run->w->alpha[value], NULL, NULL};
   ntk_image_each_below(&self, op, NONE, take_class, &p);
 }
 

@@ -144,6 +144,16 @@ static void follow_tangents(ntk_image_program *program) {
   }
 }
 
+static bool has_linear_end(const ntk_image_program *program) {
+  bool has_child = false;
+  for (size_t i = 0; i < program->count; i++) {
+    if (!program->segments[0].member[i + 1]) continue;
+    if (program->ops[i].kind == NTK_IMAGE_POINTWISE) return false;
+    has_child = has_child || program->ops[i].child;
+  }
+  return has_child;
+}
+
 ntk_error *ntk_image_finish(ntk_image_program *program, size_t result) {
   size_t values = program->count + 1, *free_at = NULL;
   if (ntk_image_positions(program, result) != 1)
@@ -163,6 +173,7 @@ ntk_error *ntk_image_finish(ntk_image_program *program, size_t result) {
     share_buffers(program, &program->segments[s], free_at);
   }
   follow_tangents(program);
+  program->ends_linear = has_linear_end(program);
   free(free_at);
   return NULL;
 }

@@ -107,6 +107,17 @@ static void reverse(const ntk_image_run *run, const double *seeds, size_t stride
   ntk_image_reverse(run, 0, NONE);
 }
 
+/* The output and its adjoint, by one evaluation of what is below the pooling layers where that is possible. */
+static const double *evaluate_both(ntk_image_run *run, const double *seeds, size_t stride, size_t count) {
+  run->sums = run->program->ends_linear;
+  if (run->sums) reverse(run, seeds, stride, count);
+  const double *k = evaluate(run, true);
+  memcpy(run->w->output, k, count * sizeof *k);
+  if (!run->sums) reverse(run, seeds, stride, count);
+  run->sums = false;
+  return run->w->output;
+}
+
 static double factor_of(const ntk_image_run *run, const double *factors, size_t a) {
   return (factors ? factors[a] : 1) / (double)run->program->channels;
 }
@@ -128,9 +139,8 @@ static void gradients(const ntk_kernel *kernel, ntk_workspace *workspace, const 
         size_t count = columns_of(&p, b);
         double *to = out + (i * ld + first + b * p.lanes) * d;
         choose_block(&run, &p, b);
-        (void)evaluate(&run, true);
         clear(&run);
-        reverse(&run, &one, 0, count);
+        (void)evaluate_both(&run, &one, 0, count);
         ntk_image_reverse_diagonal(&run);
         for (size_t k = 0; k < count; k++)
           for (size_t a = 0; a < d; a++) to[k * d + a] = factor_of(&run, factors_of(tile, i), a) * run.w->gradient[a * run.lanes + k];
@@ -175,10 +185,9 @@ static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_
         const double *weights = w + (first + b * p.lanes) * c;
         choose_block(&run, &p, b);
         if (gradient && !b) clear(&run);
-        const double *k = evaluate(&run, gradient != NULL);
+        const double *k = gradient ? evaluate_both(&run, weights, c, count) : evaluate(&run, false);
         for (size_t a = 0; value && a < c; a++)
           for (size_t l = 0; l < count; l++) value[i * c + a] += k[l] * weights[l * c + a];
-        if (gradient) reverse(&run, weights, c, count);
       }
       if (gradient) add_gradient(&run, factors_of(tile, i), gradient + i * kernel->dimension);
     }
@@ -189,28 +198,11 @@ static size_t tables(const ntk_kernel *kernel) { return kernel->image->tables; }
 
 static ntk_error *make_workspace(const ntk_kernel *kernel, ntk_workspace *workspace) { return ntk_image_workspace_create(kernel, &workspace->image); }
 
-/* Evaluations of one class of each segment, times the classes that pooling asks for. */
-static double segment_cost(const ntk_image_program *program, size_t segment, double classes) {
-  double cost = 0;
-  for (size_t v = 0; v <= program->count; v++) {
-    if (!program->segments[segment].member[v]) continue;
-    const ntk_image_op *op = v ? &program->ops[v - 1] : NULL;
-    cost += classes * (op ? op->cost : 0.5 * (double)program->channels) * (double)ntk_image_positions(program, v);
-    if (!op || op->kind != NTK_IMAGE_POOL) continue;
-    double below = 1;
-    for (size_t a = 0; a < 2; a++) below *= 2 * (double)op->axis[a].size - 1;
-    cost += segment_cost(program, op->child, classes * below) * (op->axis[0].size == op->axis[0].in ? 0.25 : 1);
-  }
-  return cost;
-}
-
-static double cost(const ntk_kernel *kernel) { return segment_cost(kernel->image, 0, 1); }
-
 const ntk_evaluator ntk_image_evaluator = {.tables = tables,
                                            .prepare = ntk_image_prepare,
                                            .workspace = make_workspace,
                                            .values = values,
                                            .gradients = gradients,
                                            .apply = apply,
-                                           .cost = cost,
-                                           .gradient_factor = 4};
+                                           .cost = ntk_image_cost,
+                                           .gradient_factor = 2.2};

@@ -56,6 +56,11 @@ static void cut_fields(const ntk_kernel *kernel, ntk_image_workspace *w, cutter 
     if (c->memory) w->alpha[v] = alpha;
   }
   for (size_t s = 0; s < program->segment_count; s++) cut_segment(kernel, w, s, c);
+  for (size_t v = 1; program->ends_linear && v <= program->count; v++) {
+    if (!program->segments[0].member[v] || !program->ops[v - 1].child) continue;
+    double *r = cut(c, ntk_image_positions(program, v)), *t = cut(c, ntk_image_positions(program, v));
+    if (c->memory) w->sums[v] = (ntk_image_slot){.r = r, .t = w->slots[v].t ? t : NULL};
+  }
   if (program->has_pool) w->view = cut(c, program->tables + kernel->dimension);
 }
 
@@ -112,6 +117,7 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_image_workspace *w) {
   if (w->panel_lanes < w->lanes) w->panel_lanes = w->lanes;
   NTK_TRY(NTK_NEW(w->panel_lanes * column, &w->panel));
   NTK_TRY(NTK_NEW(values * program->segment_count, &w->slots));
+  NTK_TRY(NTK_NEW(values, &w->sums));
   NTK_TRY(NTK_NEW(values, &w->alpha));
   NTK_TRY(NTK_NEW((size_t)NTK_STATES * NTK_BLOCK, &w->in));
   NTK_TRY(NTK_NEW((size_t)NTK_STATES * NTK_BLOCK, &w->out));
@@ -150,6 +156,7 @@ void ntk_image_workspace_free(ntk_image_workspace **workspace) {
   free(w->t);
   free(w->memory);
   free(w->slots);
+  free(w->sums);
   free(w->alpha);
   free(w->panel);
   free(w->features);
