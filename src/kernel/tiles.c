@@ -247,10 +247,15 @@ static void values_both(const ntk_kernel *kernel, ntk_workspace *workspace, cons
 
 static size_t tables(const ntk_kernel *kernel) { return kernel->program.stages * NTK_V_FIELDS; }
 
+/* Of what the general loops take. */
+#define CHAIN_COST 0.55
+#define SINGLE_COST 0.6
+
 static double cost(const ntk_kernel *kernel) {
   double d = (double)kernel->dimension, sum = kernel->dimension <= NTK_DIRECT_DIMENSION ? 0.3 + 0.1 * d : 1 + 0.02 * d;
   for (size_t i = 0; i < kernel->program.count; i++) sum += kernel->program.ops[i].cost;
-  return sum;
+  if (kernel->chain) sum *= CHAIN_COST;
+  return kernel->single ? SINGLE_COST * sum : sum;
 }
 
 const ntk_evaluator ntk_dense_evaluator = {.tables = tables,
