@@ -70,7 +70,9 @@ extern void openblas_set_num_threads(int count) __attribute__((weak)); /* absent
 
 void ntk_launch_prepare(void) {
   if (openblas_set_num_threads) openblas_set_num_threads(1);
-  if (!ntk_launch_inside()) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+  if (ntk_launch_inside()) return;
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+  setenv("OMPI_MCA_orte_create_session_dirs", "false", 0); /* such processes would share one, and remove it from under each other */
 }
 
 /* --- the job's side ------------------------------------------------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .dot = NTK_TILE(ntk_reduce_dot),
     .add = NTK_TILE(ntk_reduce_add),
     .reduce = NTK_TILE(ntk_reduce_gradient),
+    .reduce_both = NTK_TILE(ntk_reduce_both),
     .features = NTK_TILE(ntk_series_features),
     .gaussian = &NTK_TILE(ntk_gaussian),
     .gaussian_single = &NTK_TILE(ntk_gaussian_single),

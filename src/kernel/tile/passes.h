@@ -12,6 +12,7 @@ void NTK_TILE(ntk_input_seed)(size_t groups, int mode, double *out);
 double NTK_TILE(ntk_reduce_dot)(size_t groups, const double *a, const double *b);
 void NTK_TILE(ntk_reduce_add)(size_t groups, double factor, const double *a, double *sum);
 double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction);
+double NTK_TILE(ntk_reduce_both)(const ntk_both_reduction *both);
 void NTK_TILE(ntk_series_features)(const ntk_hermite *h, size_t count, double *gamma);
 void NTK_TILE(ntk_feature_row)(const ntk_octave_run *run, double position, double scale, double *out);
 void NTK_TILE(ntk_feature_lanes)(const ntk_octave_run *run, const double *position, const double *scale, bool add, double *out, size_t stride);
