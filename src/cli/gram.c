@@ -5,16 +5,12 @@
 #include "field/matrix.h"
 #include "io/h5.h"
 
-static ntk_error *write_file(const char *path, size_t n, size_t m, size_t d, const double *gram, const double *gradient) {
-  ntk_h5 *file = NULL;
-  NTK_TRY(ntk_h5_create(path, &file));
+static ntk_error *write_file(ntk_h5 **file, size_t n, size_t m, size_t d, const double *gram, const double *gradient) {
   ntk_h5_info values = {"/gram", 2, {n, m}, {"x_point", "z_point"}, NULL, "kernel k(x_i, z_j)"};
   ntk_h5_info slopes = {"/gradient", 3, {n, m, d}, {"x_point", "z_point", "coordinate"}, NULL, "d k(x_i, z_j) / d x_i"};
-  ntk_error *err = ntk_h5_write_doubles(file, &values, gram);
-  if (!err && gradient) err = ntk_h5_write_doubles(file, &slopes, gradient);
-  if (!err) return ntk_h5_commit(&file);
-  ntk_h5_close(&file);
-  return err;
+  NTK_TRY(ntk_h5_write_doubles(*file, &values, gram));
+  if (gradient) NTK_TRY(ntk_h5_write_doubles(*file, &slopes, gradient));
+  return ntk_h5_commit(file);
 }
 
 static void report(ntk_cli *cli, const char *path, size_t n, size_t m, double seconds) {
@@ -36,9 +32,11 @@ static void report(ntk_cli *cli, const char *path, size_t n, size_t m, double se
 static ntk_error *make(ntk_cli *cli, const char *path, const ntk_kernel *kernel, const ntk_measure *x, const ntk_measure *z) {
   ntk_prepared *rows = NULL, *columns = NULL;
   double *gram = NULL, *gradient = NULL;
+  ntk_h5 *file = NULL;
   size_t n = x->n, m = z->n ? z->n : n;
   int root = cli->world->rank == 0, with_gradients = ntk_cli_option(cli, "gradient") != NULL;
-  ntk_error *err = ntk_prepare(kernel, n, x->x, &rows);
+  ntk_error *err = root ? ntk_h5_create_large(path, &file) : NULL; /* before the work: it may not be possible */
+  if (!err) err = ntk_prepare(kernel, n, x->x, &rows);
   if (!err && z->n) err = ntk_prepare(kernel, m, z->x, &columns);
   if (!err && root) err = ntk_alloc(n, m * sizeof(double), &gram);
   if (!err && root && with_gradients) err = ntk_alloc(n, m * x->d * sizeof(double), &gradient);
@@ -46,9 +44,10 @@ static ntk_error *make(ntk_cli *cli, const char *path, const ntk_kernel *kernel,
   double start = ntk_clock();
   NTK_TRY_OUT(ntk_field_matrix(cli->world, kernel, rows, columns, with_gradients, gram, gradient));
   double seconds = ntk_clock() - start;
-  if (root) err = write_file(path, n, m, x->d, gram, gradient);
+  if (root) err = write_file(&file, n, m, x->d, gram, gradient);
   report(cli, path, n, m, seconds);
 out:
+  ntk_h5_close(&file);
   free(gram);
   free(gradient);
   ntk_prepared_free(&rows);

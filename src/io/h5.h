@@ -14,7 +14,8 @@ typedef struct ntk_h5 ntk_h5;
  *  folder can be written. Object time stamps off: the same calls with equal content give equal bytes. The attribute format_version = 1 is
  *  written at once. NTK_E_IO with the system's reason. */
 NTK_CHECKED ntk_error *ntk_h5_create(const char *path, ntk_h5 **out);
-/** The same for a file that may be larger than memory: HDF5 writes it to `path`.part as it grows, so there must be room on the disk. */
+/** The same for a file that may be larger than memory: HDF5 writes it to `path`.part as it grows, so there must be room on the disk.
+ *  What is written to it is not compressed: kernel values hardly are, in ten times the time of computing them. */
 NTK_CHECKED ntk_error *ntk_h5_create_large(const char *path, ntk_h5 **out);
 /** Completes: writes `path`.part, fsync, rename to `path`, fsync of the folder, close. On error (NTK_E_IO: a full disk, say) `path` is as it was and
  *  no .part is left. Frees *file, also on error. */

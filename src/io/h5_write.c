@@ -23,7 +23,7 @@ static void choose_chunk(const ntk_h5_info *info, size_t element, hsize_t chunk[
 }
 
 /* Creation properties; negative on failure. */
-static hid_t creation_properties(const ntk_h5_info *info, hid_t stored) {
+static hid_t creation_properties(const ntk_h5 *file, const ntk_h5_info *info, hid_t stored) {
   size_t element = H5Tget_size(stored);
   hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
   if (creation < 0) return -1;
@@ -32,8 +32,9 @@ static hid_t creation_properties(const ntk_h5_info *info, hid_t stored) {
   if (filterable && info->rank > 0 && element_count(info) * element >= LARGE) {
     hsize_t chunk[4] = {0};
     choose_chunk(info, element, chunk);
-    good = good && H5Pset_chunk(creation, info->rank, chunk) >= 0 && H5Pset_shuffle(creation) >= 0 && H5Pset_deflate(creation, 1) >= 0 &&
-           H5Pset_fletcher32(creation) >= 0;
+    good = good && H5Pset_chunk(creation, info->rank, chunk) >= 0;
+    if (!file->large) good = good && H5Pset_shuffle(creation) >= 0 && H5Pset_deflate(creation, 1) >= 0;
+    good = good && H5Pset_fletcher32(creation) >= 0;
   }
   if (good) return creation;
   H5Pclose(creation);
@@ -52,7 +53,7 @@ static ntk_error *write_dataset(ntk_h5 *file, const ntk_h5_info *info, hid_t sto
   for (int i = 0; i < info->rank; i++) shape[i] = info->shape[i];
   NTK_TRY_OUT(ntk_h5_make_groups(file, info->path));
   space = info->rank ? H5Screate_simple(info->rank, shape, NULL) : H5Screate(H5S_SCALAR);
-  creation = creation_properties(info, stored);
+  creation = creation_properties(file, info, stored);
   if (space >= 0 && creation >= 0) dataset = H5Dcreate2(file->id, info->path, stored, space, H5P_DEFAULT, creation, H5P_DEFAULT);
   if (dataset < 0) {
     err = ntk_h5_fail(file, NTK_E_IO, "cannot create %s", info->path);

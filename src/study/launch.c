@@ -72,7 +72,7 @@ void ntk_launch_prepare(void) {
   if (openblas_set_num_threads) openblas_set_num_threads(1);
   if (ntk_launch_inside()) return;
   setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-  setenv("OMPI_MCA_orte_create_session_dirs", "0", 0); /* a process alone needs no folder for it, and jobs that end remove each other's */
+  setenv("OMPI_MCA_orte_create_session_dirs", "false", 0); /* such processes would share one, and remove it from under each other */
 }
 
 /* --- the job's side ------------------------------------------------------------------------------------------------------------- */
