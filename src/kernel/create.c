@@ -66,13 +66,19 @@ static const double *sampled_constants(const ntk_kernel *kernel, size_t i) {
   return ntk_series_is_sampled(constants) ? constants : NULL;
 }
 
+static bool are_equal(const double *constants, const double *other) {
+  for (size_t i = 0; i < NTK_CONSTANTS; i++)
+    if (constants[i] != other[i]) return false;
+  return true;
+}
+
 static ntk_error *create_octaves(ntk_kernel *kernel) {
   NTK_TRY(NTK_NEW(operations(kernel), &kernel->octaves));
   for (size_t i = 0; i < operations(kernel); i++) {
     const double *constants = sampled_constants(kernel, i);
     for (size_t j = 0; constants && j < i && !kernel->octaves[i]; j++) {
       const double *other = sampled_constants(kernel, j);
-      if (other && !memcmp(other, constants, NTK_CONSTANTS * sizeof *other)) kernel->octaves[i] = kernel->octaves[j];
+      if (other && are_equal(other, constants)) kernel->octaves[i] = kernel->octaves[j];
     }
     if (constants && !kernel->octaves[i]) NTK_TRY(ntk_octaves_create(kernel->engine, constants, &kernel->octaves[i]));
   }

@@ -303,6 +303,7 @@ static size_t needed_terms(const ntk_features *x, const double *row, size_t row_
   size_t row_chunks = ntk_series_chunks(row_terms) + 1, chunk = 0;
   const double *tails = row + NTK_SERIES_HEAD + 2 * row_terms;
   for (size_t i = 0; i < groups * NTK_LANES; i++) {
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): place_lanes() has filled p, this being called for sampled series only */
     const ntk_octave *octave = p[i / NTK_LANES].octave[i % NTK_LANES];
     if (i && octave == p[(i - 1) / NTK_LANES].octave[(i - 1) % NTK_LANES]) continue;
     while (chunk < ntk_series_chunks(terms) && chunk < ntk_series_chunks(octave->terms) &&

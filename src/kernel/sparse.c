@@ -27,10 +27,10 @@ static void add_gap(size_t next, double *weight) {
     for (size_t j = 0; j < POINTS; j++) product *= j == i ? 1 : x[i] - x[j];
     inverse[i] = 1 / product;
   }
-  for (double k = x[HALF - 1] + 1; k < x[HALF]; k++) {
-    double product = 1;
+  for (size_t i = position_of(next - 1) + 1; i < position_of(next); i++) {
+    double product = 1, k = (double)i;
     for (size_t j = 0; j < POINTS; j++) product *= k - x[j];
-    for (size_t i = 0; i < POINTS; i++) weight[next - HALF + i] += product * inverse[i] / (k - x[i]);
+    for (size_t j = 0; j < POINTS; j++) weight[next - HALF + j] += product * inverse[j] / (k - x[j]);
   }
 }
 

@@ -86,7 +86,7 @@ NTK_INLINE ntk_lanes near_variable(const elu_table *table, ntk_lanes c, ntk_lane
 }
 
 NTK_INLINE ntk_lanes smaller_lanes(ntk_lanes a, double b) {
-  ntk_lanes out;
+  ntk_lanes out = a;
   for (size_t l = 0; l < NTK_LANES; l++) out[l] = a[l] < b ? a[l] : b;
   return out;
 }
@@ -169,7 +169,8 @@ NTK_INLINE ntk_lanes far_whole(ntk_lanes c) {
 /* 1/c^2 and the second variable of FAR. */
 NTK_INLINE ntk_lanes far_variable(ntk_lanes square, ntk_lanes *inverse) {
   const double most = FAR.most * FAR.most;
-  for (size_t l = 0; l < NTK_LANES; l++) (*inverse)[l] = 1 / (square[l] > most ? square[l] : most);
+  for (size_t l = 0; l < NTK_LANES; l++) square[l] = square[l] > most ? square[l] : most;
+  *inverse = 1 / square;
   return 2 * most * *inverse - 1;
 }
 
