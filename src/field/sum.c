@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "field/mirror.h"
 
 ntk_error *ntk_row_sum_create(ntk_row_sum *job) {
   size_t length = job->rows * ((job->values ? job->c : 0) + (job->gradients ? job->d : 0));
@@ -48,12 +49,16 @@ ntk_error *ntk_check_finite(size_t count, size_t width, const double *values, co
   return NULL;
 }
 
+static ntk_error *check_results(size_t n, size_t c, size_t d, const double *value, const double *gradient) {
+  if (value) NTK_TRY(ntk_check_finite(n, c, value, "kernel sum"));
+  return gradient ? ntk_check_finite(n, d, gradient, "gradient of the kernel sum") : NULL;
+}
+
 /* Makes the results of all rows known to every rank. */
 static ntk_error *finish(const ntk_comm *comm, const size_t *start, size_t n, size_t c, size_t d, double *value, double *gradient) {
   if (value) NTK_TRY(ntk_share_rows(comm, start, c, value));
   if (gradient) NTK_TRY(ntk_share_rows(comm, start, d, gradient));
-  if (value) NTK_TRY(ntk_check_finite(n, c, value, "kernel sum"));
-  return gradient ? ntk_check_finite(n, d, gradient, "gradient of the kernel sum") : NULL;
+  return check_results(n, c, d, value, gradient);
 }
 
 ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t c, const double *w,
@@ -64,6 +69,11 @@ ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const n
 ntk_error *ntk_field_sum_first(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, size_t n, const ntk_prepared *z, size_t c,
                                const double *w, double *value, double *gradient) {
   size_t d = ntk_kernel_dimension(kernel), rows = ntk_tile_rows(n, d), *start = NULL;
+  if (x == z && c == 1 && gradient && ntk_mirror_fits(kernel, n, ntk_prepared_count(z))) {
+    bool done;
+    NTK_TRY(ntk_mirror_sum(comm, kernel, z, n, w, value, gradient, &done));
+    if (done) return check_results(n, c, d, value, gradient);
+  }
   ntk_row_sum job = {
       .kernel = kernel, .x = x, .z = z, .m = ntk_prepared_count(z), .d = d, .c = c, .rows = rows, .w = w, .values = value, .gradients = gradient};
   ntk_error *err = NTK_NEW((size_t)comm->size + 1, &start);

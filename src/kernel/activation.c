@@ -150,7 +150,7 @@ static void sampled_constants(const ntk_value *v, double out[NTK_CONSTANTS]) { o
 
 #define RELU_SOURCE "Cho and Saul 2009, degree 1; Tsuchida et al. 2018"
 #define FEATURES_SOURCE "Rahimi and Recht 2007; Han et al. 2022"
-#define ELU_ACCURACY "relative error: V 2e-13, NTK 1e-13, gradient 2e-12 (one layer, q <= 16)"
+#define ELU_ACCURACY "relative error: V 2e-14, NTK 2e-14, gradient 5e-13 (one layer, any q)"
 #define EXACT "closed form: 1e-15, gradient 1e-13 at generic points"
 
 static const ntk_activation TABLE[] = {
@@ -210,7 +210,7 @@ static const ntk_activation TABLE[] = {
       NULL},
      NTK_DUAL_SIGN,
      NULL,
-     1.0,
+     0.8,
      NULL,
      NULL},
     {{"step", NULL, "[x >= 0]", "Heaviside step; its NTK is that of the last layer",
@@ -219,7 +219,7 @@ static const ntk_activation TABLE[] = {
       NULL},
      NTK_DUAL_STEP,
      NULL,
-     1.0,
+     0.8,
      NULL,
      NULL},
     {{"rectified_monomial", rectified_keys, "[x >= 0] x^degree, degree 0 to 3", "rectified power; 0 is step, 1 is relu", "Cho and Saul 2009", EXACT},
@@ -250,21 +250,21 @@ static const ntk_activation TABLE[] = {
     {{"elu", elu_keys, "x for x > 0, alpha (exp(x) - 1) for x < 0", "exponential linear unit", "Tsuchida et al. 2021", ELU_ACCURACY},
      NTK_DUAL_ELU,
      elu_constants,
-     60.0,
+     5.0,
      NULL,
      NULL},
     {{"selu", NULL, "1.0507009873554805 elu(x), alpha = 1.6732632423543772", "scaled exponential linear unit",
       "Klambauer et al. 2017; Tsuchida et al. 2021", ELU_ACCURACY},
      NTK_DUAL_ELU,
      selu_constants,
-     60.0,
+     5.0,
      NULL,
      NULL},
     {{"tanh", series_keys, "tanh(x)", "hyperbolic tangent", "Daniely, Frostig, Singer 2016; Han et al. 2022",
       "relative error below tolerance; by default V 5e-13, NTK 3e-12, gradient 1e-12 (one layer, q <= 16)"},
      NTK_DUAL_SERIES,
      sampled_constants,
-     4.0,
+     6.0,
      &ntk_function_tanh,
      NULL},
     {{"sigmoid", series_keys, "1 / (1 + exp(-x))", "logistic sigmoid", "Daniely, Frostig, Singer 2016; Han et al. 2022",
@@ -292,7 +292,7 @@ static const ntk_activation TABLE[] = {
       "relative error below tolerance; by default V 5e-13, NTK 3e-12, gradient 1e-12 (one layer, q <= 16)"},
      NTK_DUAL_SERIES,
      sampled_constants,
-     5.0,
+     7.5,
      &ntk_function_mish,
      NULL},
 };

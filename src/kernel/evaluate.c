@@ -99,6 +99,14 @@ static void apply_op(const ntk_kernel *kernel, ntk_workspace *workspace, const n
   }
 }
 
+/* Whether the first pass of a chain takes the points themselves. */
+static bool chain_input(const ntk_kernel *kernel) { return kernel->chain && kernel->dimension <= NTK_CHAIN_DIRECT; }
+
+ntk_result ntk_evaluate_both(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products) {
+  size_t marked = chain_input(kernel) ? 0 : input_state(kernel, workspace, tile, block, products);
+  return ntk_chain_evaluate(kernel, workspace, tile, block, marked, kernel->mode | NTK_MODE_GRADIENT | NTK_MODE_BOTH);
+}
+
 ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products,
                         bool gradient) {
   const ntk_program *program = &kernel->program;
@@ -107,7 +115,7 @@ ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, cons
     ntk_gaussian_values(kernel, workspace, tile, block, workspace->registers);
     return (ntk_result){.k = workspace->registers};
   }
-  size_t marked = kernel->chain && kernel->dimension <= NTK_CHAIN_DIRECT ? 0 : input_state(kernel, workspace, tile, block, products);
+  size_t marked = chain_input(kernel) ? 0 : input_state(kernel, workspace, tile, block, products);
   if (kernel->chain) return ntk_chain_evaluate(kernel, workspace, tile, block, marked, mode);
   kernel->engine->seed(block.groups, mode, workspace->registers);
   for (size_t i = 0; i < program->count; i++) apply_op(kernel, workspace, tile, block, &program->ops[i], mode);
@@ -117,4 +125,10 @@ ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, cons
   }
   double tangent = ntk_variance_array(tile->x, program->last_stage, NTK_V_TANGENT)[block.row];
   return (ntk_result){state + NTK_R * NTK_BLOCK, state + NTK_DELTA_A * NTK_BLOCK, state + NTK_R_B * NTK_BLOCK, NULL, tangent, -1, marked};
+}
+
+void ntk_add_gradient(const ntk_prepared *points, size_t i, const double *sum, size_t stride, double radial, double *gradient) {
+  size_t d = points->dimension;
+  const double *x = points->inputs + i * d, *factor = points->factors ? points->factors + i * d : NULL;
+  for (size_t a = 0; a < d; a++) gradient[a] += (factor ? factor[a] : 1) / (double)d * (sum[a * stride] + radial * x[a]);
 }

@@ -29,4 +29,10 @@ void ntk_evaluate_columns(const ntk_kernel *kernel, ntk_workspace *workspace, co
 ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products,
                         bool gradient);
 
+/** gradient (d) += what is left of point i: factor/d (sum + radial x), sum[a*stride] the part of coordinate a along differences. */
+void ntk_add_gradient(const ntk_prepared *points, size_t i, const double *sum, size_t stride, double radial, double *gradient);
+
+/** ntk_evaluate() with gradients in both points, for chains. */
+ntk_result ntk_evaluate_both(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products);
+
 #endif

@@ -3,6 +3,7 @@
 #define NTK_KERNEL_KERNEL_H
 
 #include <ntkgan/kernel.h>
+#include <stdbool.h>
 
 #include "config/schema.h"
 #include "config/value.h"
@@ -21,6 +22,10 @@ const ntk_choices *ntk_layer_choices(void);
 /** Name of the instruction set the tile evaluators use ("x86-64-v4", "x86-64-v3", "x86-64", "generic"): the best this machine has,
  *  or what the environment variable NTKGAN_ISA names if the machine has it. */
 const char *ntk_kernel_isa(void);
+
+/** Whether ntk_tile_apply_both() evaluates each pair once for gradients in both points: chains of dense layers with piecewise linear activations, at
+ *  most 16 coordinates. */
+bool ntk_tile_both_at_once(const ntk_kernel *kernel);
 
 /** Unit roundoff of an entry: 2^-53, 2^-24 in single precision. */
 double ntk_kernel_roundoff(const ntk_kernel *kernel);

@@ -24,6 +24,8 @@ typedef struct {
   void (*gradients)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld);
   void (*apply)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const double *w, double *value, double *gradient);
   void (*values_both)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const ntk_both *both); /* or NULL */
+  bool (*both_fits)(const ntk_kernel *kernel); /* whether `both` can do it, or NULL: gradients in both points, one weight column */
+  void (*both)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, const ntk_both *both);
   double (*cost)(const ntk_kernel *kernel);
   double gradient_factor; /* cost with gradients over that without */
 } ntk_evaluator;
@@ -56,8 +58,8 @@ struct ntk_prepared {
   double *points;          /* n x d, as given */
   double *inputs;          /* n x d, transformed; `points` itself without a transform */
   double *factors;         /* n x d, derivative of the transform; NULL without */
-  double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION or for images; else NULL */
-  double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; see image_program.h for images */
+  double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION and not for images; else NULL */
+  double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; of images [point*tables + table] */
   double *angles;          /* of a chain: see chain.c */
   float *singles;          /* tables of a chain that is computed in single precision: chain.c */
   double *diagonal;        /* k(x, x) */
@@ -72,6 +74,7 @@ struct ntk_workspace {
   double *scratch;   /* 4 NTK_BLOCK */
   double *weights;   /* NTK_PANEL_COLUMNS, zero-padded copy of weight column 0 */
   double *columns;   /* NTK_PANEL_COLUMNS: sums over the rows */
+  double *across;    /* (1 + d) NTK_PANEL_COLUMNS: the same of gradients, the coefficient of z first (chains of few coordinates) */
   double *ones;      /* NTK_BLOCK */
   double *products;  /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: x.z of a panel (large d) */
   double *values;    /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: k of a panel (several weight columns) */
@@ -90,6 +93,10 @@ static inline const double *ntk_variance_array(const ntk_prepared *points, size_
 /** The tables and the diagonal of vectors, of images. */
 NTK_CHECKED ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *points);
 NTK_CHECKED ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points);
+
+/** Of the dense evaluator: both.c. */
+bool ntk_both_fits(const ntk_kernel *kernel);
+void ntk_both_apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, const ntk_both *both);
 
 /** The dense evaluator's part of a workspace. */
 NTK_CHECKED ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *workspace);

@@ -33,7 +33,7 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
     NTK_TRY(NTK_NEW(n * d, &p->inputs));
     NTK_TRY(NTK_NEW(n * d, &p->factors));
   }
-  if (d <= NTK_DIRECT_DIMENSION || kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
+  if (d <= NTK_DIRECT_DIMENSION && !kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
   NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
   if (kernel->chain > 1) NTK_TRY(NTK_NEW((kernel->chain - 1) * NTK_CHAIN_ANGLES * p->stride, &p->angles));
   if (kernel->single && kernel->chain) NTK_TRY(NTK_NEW(kernel->chain * NTK_CHAIN_TABLES * p->stride, &p->singles));
@@ -119,7 +119,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   NTK_TRY_OUT(allocate(kernel, p));
   NTK_TRY_OUT(fill(kernel, x, p));
   NTK_TRY_OUT(fill_features(kernel, p));
-  pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
+  if (!kernel->image) pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
   if (p->columns) pad(p->columns, p->dimension, n, p->stride);
   if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, n, p->stride);
   if (p->singles) ntk_chain_round(kernel, p);

@@ -160,17 +160,11 @@ static void finish_panel(const apply_context *c, panel p, const double *w) {
   }
 }
 
-/* gradient += factor/d (sum of differences + radial x) for a chunk's rows. */
+/* The gradients of a chunk's rows. */
 static void finish_rows(const apply_context *c, size_t row, size_t rows, double *gradient) {
-  const ntk_prepared *points = c->tile->x;
-  size_t d = points->dimension, offset = (c->tile->row + row) * d;
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t a = 0; a < d; a++) {
-      size_t k = i * d + a;
-      double factor = points->factors ? points->factors[offset + k] : 1;
-      gradient[row * d + k] += factor / (double)d * (c->workspace->gradient[k] + c->workspace->radial[i] * points->inputs[offset + k]);
-    }
-  }
+  size_t d = c->kernel->dimension;
+  for (size_t i = 0; i < rows; i++)
+    ntk_add_gradient(c->tile->x, c->tile->row + row + i, c->workspace->gradient + i * d, 1, c->workspace->radial[i], gradient + (row + i) * d);
 }
 
 void ntk_copy_weights(ntk_workspace *workspace, size_t count, size_t c, const double *w) {
@@ -253,10 +247,15 @@ static void values_both(const ntk_kernel *kernel, ntk_workspace *workspace, cons
 
 static size_t tables(const ntk_kernel *kernel) { return kernel->program.stages * NTK_V_FIELDS; }
 
+/* Of what the general loops take. */
+#define CHAIN_COST 0.55
+#define SINGLE_COST 0.6
+
 static double cost(const ntk_kernel *kernel) {
   double d = (double)kernel->dimension, sum = kernel->dimension <= NTK_DIRECT_DIMENSION ? 0.3 + 0.1 * d : 1 + 0.02 * d;
   for (size_t i = 0; i < kernel->program.count; i++) sum += kernel->program.ops[i].cost;
-  return sum;
+  if (kernel->chain) sum *= CHAIN_COST;
+  return kernel->single ? SINGLE_COST * sum : sum;
 }
 
 const ntk_evaluator ntk_dense_evaluator = {.tables = tables,
@@ -266,6 +265,8 @@ const ntk_evaluator ntk_dense_evaluator = {.tables = tables,
                                            .gradients = gradients,
                                            .apply = apply,
                                            .values_both = values_both,
+                                           .both_fits = ntk_both_fits,
+                                           .both = ntk_both_apply,
                                            .cost = cost,
                                            .gradient_factor = 1.6};
 
@@ -281,8 +282,14 @@ void ntk_tile_apply(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile
   if (value || gradient) kernel->evaluator->apply(kernel, workspace, &tile, c, w, value, gradient);
 }
 
+bool ntk_tile_both_at_once(const ntk_kernel *kernel) { return kernel->evaluator->both_fits && kernel->evaluator->both_fits(kernel); }
+
 void ntk_tile_apply_both(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const ntk_both *both) {
   bool gradient = both->gradient || both->other_gradient;
+  if (c == 1 && both->gradient && both->other_gradient && ntk_tile_both_at_once(kernel)) {
+    kernel->evaluator->both(kernel, workspace, &tile, both);
+    return;
+  }
   if (!gradient && !both->value && !both->other_value) return;
   if (!gradient && kernel->evaluator->values_both) {
     kernel->evaluator->values_both(kernel, workspace, &tile, c, both);

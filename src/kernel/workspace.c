@@ -25,6 +25,7 @@ ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *w) {
   NTK_TRY(NTK_NEW(NTK_PANEL_ROWS * kernel->dimension, &w->gradient));
   NTK_TRY(NTK_NEW(NTK_PANEL_ROWS, &w->radial));
   NTK_TRY(allocate_packed(kernel, w));
+  if (kernel->chain && kernel->dimension <= NTK_DIRECT_DIMENSION) NTK_TRY(NTK_NEW((1 + kernel->dimension) * NTK_PANEL_COLUMNS, &w->across));
   if (kernel->dimension <= NTK_DIRECT_DIMENSION) return NULL;
   NTK_TRY(NTK_NEW(panel, &w->products));
   return NTK_NEW(panel, &w->weighted);
@@ -48,6 +49,7 @@ void ntk_workspace_free(ntk_workspace **workspace) {
   free(w->weights);
   free(w->products);
   free(w->columns);
+  free(w->across);
   free(w->ones);
   free(w->values);
   free(w->weighted);

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "check.h"
 #include "field/field.h"
+#include "field/fixed.h"
 #include "field/krylov.h"
 #include "field/matrix.h"
 
@@ -113,6 +114,67 @@ static void ranks_change_no_bit(void **state) {
   assert_memory_equal(here, alone, sizeof here);
   assert_memory_equal(here_gradient, alone_gradient, sizeof here_gradient);
   release(&p);
+}
+
+/* Queries that are the first of the centres: pairs of them are evaluated once. A copy of the points is nobody's centre. */
+static void sums_at_own_centres(void **state) {
+  (void)state;
+  const char *networks[] = {"{type: mlp, depth: 2, activation: relu, bias_stddev: 0.5}",
+                            "{type: mlp, depth: 1, activation: {leaky_relu: {slope: 0.1}}}"};
+  const size_t counts[] = {M, 300, 64};
+  for (size_t k = 0; k < 2; k++)
+    for (size_t d = 1; d <= 6; d += 1 + d) {
+      ntk_kernel *kernel = NULL;
+      ntk_prepared *z = NULL, *copy = NULL;
+      double *x = normals(M * d, 2), *w = normals(M, 3), value[3][M], gradient[3][M * 6];
+      OK(ntk_kernel_parse(networks[k], k ? "nngp" : "ntk", d, &kernel));
+      assert_true(ntk_tile_both_at_once(kernel));
+      for (size_t a = 0; a < d; a++) x[5 * d + a] = x[250 * d + a] = x[a]; /* coincident points */
+      OK(ntk_prepare(kernel, M, x, &z));
+      for (size_t i = 0; i < 3; i++) {
+        size_t n = counts[i];
+        OK(ntk_prepare(kernel, n, x, &copy));
+        OK(ntk_field_sum_first(&world, kernel, z, n, z, 1, w, value[0], gradient[0]));
+        OK(ntk_field_sum_first(&self, kernel, z, n, z, 1, w, value[1], gradient[1]));
+        OK(ntk_field_sum(&self, kernel, copy, z, 1, w, value[2], gradient[2]));
+        assert_memory_equal(value[0], value[1], n * sizeof(double));
+        assert_memory_equal(gradient[0], gradient[1], n * d * sizeof(double));
+        for (size_t j = 0; j < n; j++) CLOSE(value[0][j], value[2][j], 2e-13 * (1 + fabs(value[2][j])));
+        for (size_t j = 0; j < n * d; j++) CLOSE(gradient[0][j], gradient[2][j], 1e-12 * (1 + fabs(gradient[2][j])));
+        ntk_prepared_free(&copy);
+      }
+      OK(ntk_field_sum_first(&world, kernel, z, M, z, 1, w, NULL, gradient[2]));
+      OK(ntk_field_sum_first(&self, kernel, z, M, z, 1, w, value[0], gradient[0]));
+      assert_memory_equal(gradient[0], gradient[2], M * d * sizeof(double));
+      ntk_prepared_free(&z);
+      ntk_kernel_free(&kernel);
+      free(x);
+      free(w);
+    }
+}
+
+/* Terms of very different size, in two orders; and what is too large. */
+static void fixed_sums_have_no_order(void **state) {
+  (void)state;
+  enum { TERMS = 1000 };
+  long long high[2] = {0, 0}, low[2] = {0, 0};
+  ntk_fixed_sum forth = {1, 1024, &high[0], &low[0]}, back = {1, 1024, &high[1], &low[1]};
+  double terms[TERMS], exact = 0, read[2];
+  for (int i = 0; i < TERMS; i++) {
+    terms[i] = ldexp(ntk_normal((ntk_rng){7, 0, 4}, (uint64_t)i), -(i % 40));
+    exact += terms[i];
+  }
+  for (int i = 0; i < TERMS; i++) {
+    assert_true(ntk_fixed_add(&forth, 0, 1, &terms[i]));
+    assert_true(ntk_fixed_add(&back, 0, 1, &terms[TERMS - 1 - i]));
+  }
+  ntk_fixed_read(&forth, &read[0]);
+  ntk_fixed_read(&back, &read[1]);
+  assert_true(read[0] == read[1]);
+  CLOSE(read[0], exact, 1e-13 * fabs(exact));
+  const double bad[] = {1025, -1e300, NAN, INFINITY};
+  for (int i = 0; i < 4; i++) assert_false(ntk_fixed_add(&forth, 0, 1, &bad[i]));
+  assert_true(ntk_fixed_bound(1000) == 1024 && ntk_fixed_bound(0) == 1 && ntk_fixed_bound(INFINITY) == 1);
 }
 
 /* d = 20 goes through GEMM, whose bits follow the boundaries of tiles. */
@@ -253,6 +315,8 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(sums_equal_the_matrix_product),
                                      cmocka_unit_test(sums_over_pieces_of_points),
                                      cmocka_unit_test(ranks_change_no_bit),
+                                     cmocka_unit_test(sums_at_own_centres),
+                                     cmocka_unit_test(fixed_sums_have_no_order),
                                      cmocka_unit_test(matrices_are_symmetric_and_the_same_on_any_number_of_ranks),
                                      cmocka_unit_test(stored_and_recomputed_products_agree_bit_for_bit),
                                      cmocka_unit_test(krylov_equals_the_dense_function),

@@ -62,7 +62,9 @@ static void both_directions_are_two_tiles(void **state) {
   double *other = calloc(2 * M * MOST, sizeof *other), *expected = calloc((N + M) * (C + MOST), sizeof *expected);
   for (size_t i = 0; i < NETWORK_COUNT; i++) {
     double tolerance = fmax(strchr(NETWORKS[i], '[') ? 1e-9 : 1e-12, value_accuracy(NETWORKS[i]));
-    size_t d = dimensions[i % 4], c = i % 2 ? C : 1;
+    /* Without a bias the gradient of nearly opposite points is a small difference, and the two ways round apart. */
+    if (strstr(NETWORKS[i], "bias_stddev: 0}")) tolerance = fmax(tolerance, 2e-11);
+    size_t d = dimensions[i % 4], c = i % 3 == 1 ? C : 1;
     fill_points(N * d, a->x, 1);
     fill_points(M * d, a->z, 2);
     fill_points(M * C, a->w, 3);

@@ -14,19 +14,21 @@
 #define ANGLE_SERIES ntk_angle_series
 #endif
 
-/* In front of the first activation: sin^2 and cos of the angle, q - r; q - s of the input and its NTK behind the dense layer. */
+/* In front of the first activation: sin^2 and cos of the angle, q - r, s - r; q - s of the input and its NTK behind the dense layer. */
 typedef struct {
-  ntk_real square, cosine, gap, p, t;
+  ntk_real square, cosine, gap, gap_s, p, t;
 } first_state;
 
-/* The same from sums over coordinates, each in units of `unit`: x.z, S2 (of unit^2), |x - z|^2, x.(x - z), by the dense layer. */
-NTK_INLINE first_state through_dense(const ntk_chain_source *source, double unit, double inverse, double r, double s2, double delta, double along) {
+/* The same from sums over coordinates, each in units of `unit`: x.z, S2 (of unit^2), |x - z|^2, x.(x - z), z.(z - x), by the dense layer. */
+NTK_INLINE first_state through_dense(const ntk_chain_source *source, double unit, double inverse, double r, double s2, double delta, double along,
+                                     double back) {
   const ntk_dense dense = source->dense;
   const double weight = unit * dense.weight;
   double s2_behind = (weight * weight) * s2 + (weight * dense.bias) * delta;
   return (first_state){.square = NTK_REAL(s2_behind * inverse * inverse),
                        .cosine = NTK_REAL((weight * r + dense.bias) * inverse),
                        .gap = NTK_REAL(weight * along),
+                       .gap_s = NTK_REAL(weight * back),
                        .p = NTK_REAL((2 * unit) * along - unit * delta),
                        .t = NTK_REAL((unit * dense.nngp_factor) * r + dense.constant)};
 }
@@ -43,12 +45,13 @@ NTK_INLINE first_state from_points(const ntk_chain_source *source, const size_t 
   const double unit = 1.0 / (double)d, *x = source->x, *z = source->z, half = 0.5 * (double)d * source->row_q;
   const double collinear = (NTK_COLLINEAR * (double)(d * d)) * source->row_q;
   const size_t stride = source->stride;
-  double r = 0, delta = 0, along = 0, area2 = 0;
+  double r = 0, delta = 0, along = 0, back = 0, area2 = 0;
   for (size_t a = 0; a < d; a++) {
     double c = z[a * stride + j], difference = x[a] - c;
     r += x[a] * c;
     delta += difference * difference;
     along += x[a] * difference;
+    back -= c * difference;
   }
   bool close = r > half;
   if (d == 2) area2 = square_area(x[0], x[1], z[j], z[stride + j], close);
@@ -57,13 +60,13 @@ NTK_INLINE first_state from_points(const ntk_chain_source *source, const size_t 
             square_area(x[1], x[2], z[stride + j], z[2 * stride + j], close);
   }
   if (!biased) area2 = area2 > collinear * source->column_q[j] ? area2 : 0;
-  return through_dense(source, unit, inverse, r, area2, delta, along);
+  return through_dense(source, unit, inverse, r, area2, delta, along, back);
 }
 
 NTK_INLINE first_state from_general(const ntk_chain_source *source, const size_t j, double inverse) {
   const double *in = source->general;
-  double delta = in[NTK_DELTA * NTK_BLOCK + j];
-  return through_dense(source, 1, inverse, in[NTK_R * NTK_BLOCK + j], in[NTK_S2 * NTK_BLOCK + j], delta, 0.5 * (delta + in[NTK_P * NTK_BLOCK + j]));
+  double delta = in[NTK_DELTA * NTK_BLOCK + j], p = in[NTK_P * NTK_BLOCK + j];
+  return through_dense(source, 1, inverse, in[NTK_R * NTK_BLOCK + j], in[NTK_S2 * NTK_BLOCK + j], delta, 0.5 * (delta + p), 0.5 * (delta - p));
 }
 
 /* What an activation needs of the angle: u = 1 - |cos|, sin^2, fall = 1 - cos, all exact for small ones; negative = min(cos, 0). Without a variance,
@@ -112,7 +115,7 @@ NTK_INLINE void chain_layer(const ntk_chain_pass *pass, const int place, const i
   for (size_t j = 0; j < count; j++) {
     ntk_real inverse = row_inverse * inverse_root[j], sums = 1;
     if (gradient && !last) sums = ntk_real_larger((next_row_root + next_root[j]) * (next_row_tangent + next_tangent[j]), NTK_REAL_SMALLEST);
-    first_state in = {0, 0, 0, 0, 0};
+    first_state in = {0, 0, 0, 0, 0, 0};
     angle_state angle;
     ntk_real over_sums;
     if (first) {
@@ -144,8 +147,9 @@ NTK_INLINE void chain_layer(const ntk_chain_pass *pass, const int place, const i
       if (ntk) state[NTK_CHAIN_T * NTK_BLOCK + j] = new_t;
     }
     if (gradient) {
-      ntk_real gap = first ? in.gap : state[NTK_CHAIN_GAP * NTK_BLOCK + j], p = first ? in.p : 0;
-      if (!first && (both || !last)) p = state[NTK_CHAIN_P * NTK_BLOCK + j];
+      ntk_real gap = first ? in.gap : state[NTK_CHAIN_GAP * NTK_BLOCK + j], p = in.p, gap_s = in.gap_s;
+      if (!first && both) gap_s = state[NTK_CHAIN_GAP_S * NTK_BLOCK + j];
+      if (!first && !last) p = state[NTK_CHAIN_P * NTK_BLOCK + j];
       ntk_real delta_a = first ? 0 : state[NTK_CHAIN_DELTA_A * NTK_BLOCK + j], r_b = first ? input_weight : state[NTK_CHAIN_R_B * NTK_BLOCK + j];
       ntk_real new_delta_a = dot * delta_a + slope * (theta - sine * (row_inverse * root[j])), new_r_b = dot * r_b;
       ntk_real delta_s = both && !first ? state[NTK_CHAIN_DELTA_S * NTK_BLOCK + j] : 0, new_delta_s = 0;
@@ -157,6 +161,7 @@ NTK_INLINE void chain_layer(const ntk_chain_pass *pass, const int place, const i
         state[NTK_CHAIN_DELTA_A * NTK_BLOCK + j] = new_delta_a;
         state[NTK_CHAIN_R_B * NTK_BLOCK + j] = new_r_b;
         if (both) state[NTK_CHAIN_DELTA_S * NTK_BLOCK + j] = new_delta_s;
+        if (both) state[NTK_CHAIN_GAP_S * NTK_BLOCK + j] = g * gap_s - norm_loss;
       }
       if (ntk) {
         ntk_real t_a = first ? half * input_nngp : state[NTK_CHAIN_T_A * NTK_BLOCK + j];
@@ -166,7 +171,7 @@ NTK_INLINE void chain_layer(const ntk_chain_pass *pass, const int place, const i
         ntk_real new_t_a = dot * t_a + (curve * (curve_factor * gap - delta_a) + (behind_tangent - nngp * new_delta_a));
         ntk_real new_t_b = dot * t_b + (curve * r_b + nngp * new_r_b), new_t_s = 0;
         if (both) {
-          ntk_real gap_s = gap - q_tangent * p, factor = half_tangent * inverse_root[j] * inverse_root[j];
+          ntk_real factor = half_tangent * inverse_root[j] * inverse_root[j];
           new_t_s = dot * t_s + (curve * (factor * gap_s - delta_s) + (behind_tangent - nngp * new_delta_s));
         }
         if (last) {

@@ -2,7 +2,7 @@
  *  as ab_relu.c with less to carry from layer to layer.
  *
  *  State of a pair: c = sqrt(q s) - r >= 0 without the share of the last bias, T, and for gradients delta_A/2, r_B, T_A, T_B and q - r. Gradients in
- *  both points have delta_S/2 and T_S too: along s of the input at fixed delta. The angle between
+ *  both points have delta_S/2, s - r and T_S too: S along s of the input at fixed delta. The angle between
  *  the two points in front of an activation is u = 1 - cos(theta) = c/sqrt(q s) + v^2: what a bias b^2 adds to sqrt(q s) - r depends on the two points'
  *  variances alone. With q = a^2 + b^2 and tan(phi) = a/b it is sqrt(q s) (1 - cos(phi - phi')), so v = sqrt(2) sin((phi - phi')/2), and with
  *  t = tan(phi/2) and C = 2^(1/4) cos(phi/2) of each point v = C C' (t - t'). That is enough for values. Gradients of close points need v to the last
@@ -28,6 +28,7 @@ enum {
   NTK_CHAIN_P,
   NTK_CHAIN_V,
   NTK_CHAIN_DELTA_S,
+  NTK_CHAIN_GAP_S,
   NTK_CHAIN_T_S,
   NTK_CHAIN_STATES
 };

@@ -142,6 +142,16 @@ typedef struct {
   double *weighted, *gradient;
 } ntk_reduction;
 
+/** The same for gradients in both points, for few coordinates: returns the row's sum_j w_j (offset + scale a_j) and adds what the row gives to the
+ *  columns: left (offset + scale s_j) to radial[j], left b_j (x_a - z_aj) to other[a*other_stride + j]. */
+typedef struct {
+  ntk_reduction row;
+  const double *s;
+  double left;
+  double *radial, *other;
+  size_t other_stride;
+} ntk_both_reduction;
+
 typedef struct {
   void (*input)(const ntk_input *input); /* dimension <= NTK_DIRECT_DIMENSION, direct differences */
   /* From x.z. Returns how many columns are so close to x or to its line that rounding shows; they have scratch[j] = 1, else 0. The caller puts
@@ -153,6 +163,7 @@ typedef struct {
   double (*dot)(size_t groups, const double *a, const double *b);
   void (*add)(size_t groups, double factor, const double *a, double *sum); /* sum += factor a */
   double (*reduce)(const ntk_reduction *reduction);
+  double (*reduce_both)(const ntk_both_reduction *both);
   void (*features)(const ntk_hermite *h, size_t count, double *gamma);
   /* out[entry] = scale times the interpolant at a position; for NTK_LANES of each to (or `add`: added to) out[entry*stride + lane]. */
   void (*feature_row)(const ntk_octave_run *run, double position, double scale, double *out);

@@ -31,3 +31,28 @@ double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction) {
   }
   return sum;
 }
+
+double NTK_TILE(ntk_reduce_both)(const ntk_both_reduction *both) {
+  const ntk_reduction *row = &both->row;
+  const size_t count = row->groups * NTK_LANES;
+  const double *weights = row->weights, *a = row->a, *b = row->b, *s = both->s, offset = row->offset, scale = row->scale, left = both->left;
+  double *weighted = row->weighted, *radial = both->radial, sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (size_t j = 0; j < count; j++) {
+    weighted[j] = weights[j] * b[j];
+    sum += weights[j] * (offset + scale * a[j]);
+    radial[j] += left * (offset + scale * s[j]);
+  }
+  for (size_t i = 0; i < row->dimension; i++) {
+    const double *z = row->z + i * row->stride, x = row->x[i];
+    double *other = both->other + i * both->other_stride, part = 0;
+#pragma omp simd reduction(+ : part)
+    for (size_t j = 0; j < count; j++) {
+      double difference = z[j] - x;
+      part += weighted[j] * difference;
+      other[j] -= left * b[j] * difference;
+    }
+    row->gradient[i] += part;
+  }
+  return sum;
+}

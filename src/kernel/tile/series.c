@@ -3,17 +3,9 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "kernel/tile/lanes.h"
 #include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
-
-/* GCC's and clang's portable vectors: accumulators must stay in vector registers over the loop of terms. */
-typedef double lanes __attribute__((vector_size(NTK_LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
-
-#ifdef __AVX512F__
-enum { WIDE = 2 };
-#else
-enum { WIDE = 1 };
-#endif
 
 /* Of a row: what multiplies a column's alpha_n rho^(n-2): V, V_dot, V_dot_r, V_q, V_dot_q but for powers of rho and 1/sqrt(q s). */
 enum { OF_V, OF_DOT, OF_CURVE, OF_SLOPE, OF_MIXED, FACTORS };
@@ -47,10 +39,10 @@ NTK_INLINE void row_factors(series_work *w, size_t chunks, const bool gradient) 
 }
 
 /* One term for `wide` groups of lanes. */
-NTK_INLINE void add_term(const double *row, const double *columns, size_t group, const lanes *power, lanes sum[FACTORS][WIDE], const size_t wide,
-                         const bool gradient) {
+NTK_INLINE void add_term(const double *row, const double *columns, size_t group, const ntk_lanes *power, ntk_lanes sum[FACTORS][NTK_WIDE],
+                         const size_t wide, const bool gradient) {
   for (size_t g = 0; g < wide; g++) {
-    lanes b = *(const lanes *)(columns + g * group) * power[g];
+    ntk_lanes b = *(const ntk_lanes *)(columns + g * group) * power[g];
     sum[OF_V][g] += row[OF_V] * b;
     sum[OF_DOT][g] += row[OF_DOT] * b;
     if (gradient) {
@@ -62,13 +54,13 @@ NTK_INLINE void add_term(const double *row, const double *columns, size_t group,
 }
 
 /* One chunk of terms. */
-NTK_INLINE void add_chunk(const double *row, const double *columns, size_t group, const lanes *rho, const lanes *step, lanes *power,
-                          lanes sum[FACTORS][WIDE], const size_t wide, const bool paired, const bool gradient) {
+NTK_INLINE void add_chunk(const double *row, const double *columns, size_t group, const ntk_lanes *rho, const ntk_lanes *step, ntk_lanes *power,
+                          ntk_lanes sum[FACTORS][NTK_WIDE], const size_t wide, const bool paired, const bool gradient) {
   const size_t together = paired ? 2 : 1;
   for (size_t k = 0; k < NTK_SERIES_CHUNK; k += together) {
     add_term(row + k * FACTORS, columns + k * NTK_LANES, group, power, sum, wide, gradient);
     if (paired) {
-      lanes next[WIDE];
+      ntk_lanes next[NTK_WIDE];
       for (size_t g = 0; g < wide; g++) next[g] = power[g] * rho[g];
       add_term(row + (k + 1) * FACTORS, columns + (k + 1) * NTK_LANES, group, next, sum, wide, gradient);
     }
@@ -77,9 +69,9 @@ NTK_INLINE void add_chunk(const double *row, const double *columns, size_t group
 }
 
 /* Over the lanes, the largest bound on the rest of the series. */
-NTK_INLINE double rest(const double *tail, size_t group, const lanes *power, const size_t wide) {
-  double size[WIDE * NTK_LANES], most = 0;
-  for (size_t g = 0; g < wide; g++) *(lanes *)(size + g * NTK_LANES) = *(const lanes *)(tail + g * group) * power[g];
+NTK_INLINE double rest(const double *tail, size_t group, const ntk_lanes *power, const size_t wide) {
+  double size[NTK_WIDE * NTK_LANES], most = 0;
+  for (size_t g = 0; g < wide; g++) *(ntk_lanes *)(size + g * NTK_LANES) = *(const ntk_lanes *)(tail + g * group) * power[g];
 #pragma omp simd reduction(max : most)
   for (size_t l = 0; l < wide * NTK_LANES; l++) most = ntk_larger(most, fabs(size[l]));
   return most;
@@ -92,12 +84,12 @@ NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const boo
   const double *alpha = s->columns + j / NTK_LANES * group + NTK_SERIES_COLUMN_HEAD * NTK_LANES;
   const double *column_tail = alpha + (s->column_terms + (gradient ? column_chunks + 1 : 0)) * NTK_LANES;
   const bool even = s->degrees[0] > 3;
-  lanes rho[WIDE], step[WIDE], power[WIDE], sum[FACTORS][WIDE];
+  ntk_lanes rho[NTK_WIDE], step[NTK_WIDE], power[NTK_WIDE], sum[FACTORS][NTK_WIDE];
   for (size_t g = 0; g < wide; g++) {
-    rho[g] = *(const lanes *)(w->rho + j + g * NTK_LANES);
+    rho[g] = *(const ntk_lanes *)(w->rho + j + g * NTK_LANES);
     step[g] = rho[g] * rho[g];
     power[g] = even ? step[g] : rho[g];
-    for (size_t f = 0; f < FACTORS; f++) sum[f][g] = (lanes){0};
+    for (size_t f = 0; f < FACTORS; f++) sum[f][g] = (ntk_lanes){0};
   }
   size_t doubling = s->run ? s->lead : SIZE_MAX;
   for (size_t chunk = 0; chunk * NTK_SERIES_CHUNK < w->terms; chunk++) {
@@ -111,14 +103,14 @@ NTK_INLINE void add_lanes(series_work *w, size_t j, const size_t wide, const boo
     add_chunk(w->row + k * FACTORS, alpha + k * NTK_LANES, group, rho, step, power, sum, wide, paired, gradient);
   }
   for (size_t g = 0; g < wide; g++) {
-    *(lanes *)(w->power + j + g * NTK_LANES) = power[g];
-    for (size_t f = 0; f < FACTORS; f++) *(lanes *)(w->sum + f * NTK_BLOCK + j + g * NTK_LANES) = sum[f][g];
+    *(ntk_lanes *)(w->power + j + g * NTK_LANES) = power[g];
+    for (size_t f = 0; f < FACTORS; f++) *(ntk_lanes *)(w->sum + f * NTK_BLOCK + j + g * NTK_LANES) = sum[f][g];
   }
 }
 
 NTK_INLINE void add_all(series_work *w, size_t count, const bool paired, const bool gradient) {
   size_t j = 0;
-  for (; j + WIDE * NTK_LANES <= count; j += WIDE * NTK_LANES) add_lanes(w, j, WIDE, paired, gradient);
+  for (; j + NTK_WIDE * NTK_LANES <= count; j += NTK_WIDE * NTK_LANES) add_lanes(w, j, NTK_WIDE, paired, gradient);
   for (; j < count; j += NTK_LANES) add_lanes(w, j, 1, paired, gradient);
 }
 
@@ -133,7 +125,7 @@ NTK_INLINE void complete(const ntk_pass *pass, const series_work *w, double *val
   const double *alpha0 = head, *beta0 = head + NTK_BLOCK, *gamma0 = head + 2 * NTK_BLOCK;
   for (size_t g = 0; g < pass->groups; g++)
     for (size_t e = 0; e < NTK_SERIES_COLUMN_HEAD; e++)
-      *(lanes *)(head + e * NTK_BLOCK + g * NTK_LANES) = *(const lanes *)(s->columns + g * s->group + e * NTK_LANES);
+      *(ntk_lanes *)(head + e * NTK_BLOCK + g * NTK_LANES) = *(const ntk_lanes *)(s->columns + g * s->group + e * NTK_LANES);
 #pragma omp simd
   for (size_t j = 0; j < count; j++) {
     double scale = row_inverse * inverse[j], by_dot = scale * rho[j], by_value = rho[j] * rho[j];
