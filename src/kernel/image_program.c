@@ -96,11 +96,8 @@ static ntk_error *pointwise(ntk_image_program *program, ntk_image_op op, size_t 
   return append(program, op, program->extent[op.from][0], program->extent[op.from][1], value);
 }
 
-/* Of a series beside that for vectors: the features of a position are interpolated for every pair. */
-#define SERIES_COST 3
-
 ntk_error *ntk_image_activation(ntk_image_program *program, ntk_dual_name dual, const double *constants, double cost, size_t *value) {
-  ntk_image_op op = {.dual = dual, .cost = (dual == NTK_DUAL_SERIES ? SERIES_COST : 1) * cost};
+  ntk_image_op op = {.dual = dual, .cost = cost};
   memcpy(op.constants, constants, sizeof op.constants);
   return pointwise(program, op, value);
 }
