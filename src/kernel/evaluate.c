@@ -70,6 +70,7 @@ static size_t input_state(const ntk_kernel *kernel, ntk_workspace *workspace, co
 static double *register_state(ntk_workspace *workspace, size_t index) { return workspace->registers + index * NTK_STATES * NTK_BLOCK; }
 
 void ntk_evaluate_columns(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block) {
+  if (kernel->chain) ntk_chain_prepare_columns(kernel, workspace, tile, block);
   for (size_t i = 0; i < kernel->program.count; i++)
     if (workspace->packed[i]) ntk_features_pack(tile->z->features[i], block.column, block.groups, workspace->packed[i]);
 }

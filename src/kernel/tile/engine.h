@@ -132,7 +132,7 @@ typedef struct {
 } ntk_input;
 
 /** Sums over a block for one row's gradient: with B_j = w_j b_j, returns sum_j w_j (offset + scale a_j), and adds sum_j B_j (z_aj - x_a) to
- *  gradient[a] for the coordinates given (none when z is NULL). `weighted` (groups x NTK_LANES) receives B. */
+ *  gradient[a] for the coordinates given (none when z is NULL). `weighted` (groups x NTK_LANES) is room for B, and receives it where z is NULL. */
 typedef struct {
   size_t groups, dimension;
   const double *weights, *a, *b;
