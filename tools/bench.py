@@ -100,6 +100,14 @@ def instruction_sets(bench):
             bench.table.add(Row(case["name"], size, 1, rate, f"bound of {isa} arithmetic over time", Spread(*case["of_peak"]), readme=isa == "x86-64-v4" and case["d"] != 32))
 
 
+def images(bench):
+    """Convolutional networks on images of 32 x 32 x 3: a DCGAN, whose kernel needs equal pixels only, and one with pooling, which needs all pairs."""
+    for case in [*tiles(bench, "", "dcgan"), *tiles(bench, "", "pooled cnn")]:
+        rate = f"{short(case['seconds_an_entry'] * 1e6)} us an entry"
+        readme = case["name"] in ("dcgan, value + gradient", "pooled cnn, value")
+        bench.table.add(Row(case["name"], "tiles, 32 x 32 x 3", 1, rate, "bound of arithmetic over time", Spread(*case["of_peak"]), readme=readme))
+
+
 def activations(bench):
     """Every activation beside the first of the table (relu), one hidden layer."""
     cases = tiles(bench, "", "activation")
@@ -231,7 +239,7 @@ def files_seconds(folder, count):
         return time.monotonic() - start
 
 
-GROUPS = {f.__name__: f for f in (instruction_sets, activations, gram, ipm, sums, lsgan, products, mmd, runs)}
+GROUPS = {f.__name__: f for f in (instruction_sets, images, activations, gram, ipm, sums, lsgan, products, mmd, runs)}
 
 
 def main():

@@ -77,6 +77,9 @@ NTK_CHECKED ntk_error *ntk_cli_number(const ntk_cli *cli, const char *name, doub
 /** An option's YAML value ("lsgan", "{type: mlp}", "@file.yaml") checked against a key. The value belongs to `arena`. */
 NTK_CHECKED ntk_error *ntk_cli_value(const ntk_cli *cli, ntk_arena *arena, const char *option, const ntk_key *key, const ntk_value **out);
 
+/** The same for an option that may be given several times, with a key that is a list: all of them, one after the other. */
+NTK_CHECKED ntk_error *ntk_cli_list(const ntk_cli *cli, ntk_arena *arena, const char *option, const ntk_key *key, const ntk_value **out);
+
 /** SPEC of --network: inline YAML or @file.yaml, checked against the catalog kind "networks". The value belongs to `arena`. */
 NTK_CHECKED ntk_error *ntk_cli_network(const ntk_cli *cli, ntk_arena *arena, const ntk_value **out);
 

@@ -85,7 +85,7 @@ static ntk_error *request(const ntk_cli *cli, field_job *job) {
     return ntk_fail(NTK_E_USAGE, "ntkgan field needs -o OUT.h5 and one of --at POINTS, --grid, --line, --slice");
   NTK_TRY(ntk_arena_create(&job->arena));
   NTK_TRY(settings(cli, job->arena, &job->section));
-  NTK_TRY(ntk_cli_value(cli, job->arena, "time", &times_key, &job->times));
+  NTK_TRY(ntk_cli_list(cli, job->arena, "time", &times_key, &job->times));
   job->time_count = ntk_value_count(job->times);
   if (!job->time_count) return ntk_fail(NTK_E_USAGE, "--time: an empty list");
   job->alone = ntk_cli_option(cli, "alone") != NULL;
@@ -146,7 +146,10 @@ static ntk_error *evaluate(ntk_discriminator *d, field_job *job) {
 
 static ntk_error *create(const ntk_cli *cli, field_job *job, ntk_discriminator **d) {
   const ntk_value *checked = NULL;
-  NTK_TRY(ntk_value_replace(job->arena, job->section, "time", ntk_value_item(job->times, 0), &checked));
+  for (size_t t = job->time_count; t-- > 0;) {
+    NTK_TRY(ntk_value_replace(job->arena, job->section, "time", ntk_value_item(job->times, t), &checked));
+    NTK_TRY(ntk_discriminator_check(checked));
+  }
   ntk_rng rng = {(uint64_t)ntk_get_integer(checked, "seed"), 0, NTK_STREAM_INITIAL};
   return ntk_discriminator_create(cli->world, checked, job->d, rng, (size_t)BUDGET_GIB << 30, d);
 }
@@ -260,7 +263,7 @@ static ntk_error *run(ntk_cli *cli) {
 static const ntk_option options[] = {
     {"network", 0, "SPEC", "'{type: mlp, depth: 3, activation: relu, bias_stddev: 1}' or @file.yaml"},
     {"loss", 0, "LOSS", "ipm, vanilla, '{lsgan: {fake: -1, real: 1}}', '{fgan: {divergence: kl}}' ... (ntkgan list losses)"},
-    {"time", 0, "T", "training time of the discriminator, or a list of times '[1, 10, infinite]'"},
+    {"time", 0, "T", "training time of the discriminator, or a list of times '[1, 10, infinite]'; repeatable"},
     {"at", 0, "POINTS", "point file where f is evaluated"},
     {"grid", 0, "SPEC", "or on a grid: '{low: -3, high: [3, 4], points: 41}' (ntkgan list lattices)"},
     {"line", 0, "SPEC", "or along a line: '{from: [0, 0], to: [1, 2], points: 101}'"},

@@ -8,10 +8,10 @@
 enum { SPEC_LIMIT = 1 << 20 };
 
 /* Checks one value given on the command line ("lsgan", "{type: mlp, ...}", "@file.yaml") against a key. */
-ntk_error *ntk_cli_value(const ntk_cli *cli, ntk_arena *arena, const char *option, const ntk_key *key, const ntk_value **out) {
-  const char *text = ntk_cli_option(cli, option);
+static ntk_error *is_needed(const char *option, const ntk_key *key) { return ntk_fail(NTK_E_USAGE, "--%s is needed (%s)", option, key->help); }
+
+static ntk_error *read_value(const ntk_cli *cli, ntk_arena *arena, const char *option, const char *text, const ntk_key *key, const ntk_value **out) {
   char *file = NULL, *source = NULL;
-  if (!text) return ntk_fail(NTK_E_USAGE, "--%s is needed (%s)", option, key->help);
   ntk_error *err = NULL;
   size_t length = strlen(text);
   if (text[0] == '@') {
@@ -28,6 +28,29 @@ ntk_error *ntk_cli_value(const ntk_cli *cli, ntk_arena *arena, const char *optio
 out:
   free(file);
   return err;
+}
+
+ntk_error *ntk_cli_value(const ntk_cli *cli, ntk_arena *arena, const char *option, const ntk_key *key, const ntk_value **out) {
+  const char *text = ntk_cli_option(cli, option);
+  return text ? read_value(cli, arena, option, text, key, out) : is_needed(option, key);
+}
+
+ntk_error *ntk_cli_list(const ntk_cli *cli, ntk_arena *arena, const char *option, const ntk_key *key, const ntk_value **out) {
+  const char *texts[NTK_MAX_SETS];
+  size_t given = ntk_cli_options(cli, option, texts, NTK_MAX_SETS);
+  ntk_value *all;
+  if (!given) return is_needed(option, key);
+  NTK_TRY(ntk_value_container(arena, NTK_LIST, (ntk_where){"command line", 0, 0}, &all));
+  for (size_t i = 0; i < given; i++) {
+    const ntk_value *list = NULL;
+    NTK_TRY(read_value(cli, arena, option, texts[i], key, &list));
+    for (size_t k = 0; k < ntk_value_count(list); k++) {
+      const ntk_value *item = ntk_value_item(list, k);
+      NTK_TRY(ntk_value_append(arena, all, NULL, ntk_value_where(item), item));
+    }
+  }
+  *out = all;
+  return NULL;
 }
 
 static const ntk_key network_key = {

@@ -54,13 +54,22 @@ static void finish(lanczos *l) {
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) free(vectors[i]);
 }
 
-/* w -= V V^T w, twice ("twice is enough", Giraud et al. 2005); the first overlap with the last vector is alpha's correction. */
-static void orthogonalise(lanczos *l, double *w) {
+static const double kept_share = 0.7;
+
+/* w -= V V^T w after the three-term recurrence, which leaves rounding only: again where that took a good part of w (Daniel et al. 1976; "twice is
+ * enough", Giraud et al. 2005). Returns |w|. */
+static double orthogonalise(lanczos *l, double *w) {
   int n = (int)l->n, m = (int)l->steps + 1;
+  const double *v = l->v + l->steps * l->n, alpha = l->alpha[l->steps], beta = l->steps ? l->beta[l->steps - 1] : 0;
+  for (size_t i = 0; i < l->n; i++) w[i] -= alpha * v[i] + (beta > 0 ? beta * v[i - l->n] : 0);
+  double before = sqrt(ntk_dot(l->n, w, w)), after = before;
   for (int sweep = 0; sweep < 2; sweep++) {
     cblas_dgemv(CblasRowMajor, CblasNoTrans, m, n, 1, l->v, n, w, 1, 0, l->overlap, 1);
     cblas_dgemv(CblasRowMajor, CblasTrans, m, n, -1, l->v, n, l->overlap, 1, 1, w, 1);
+    after = sqrt(ntk_dot(l->n, w, w));
+    if (after > kept_share * before) break;
   }
+  return after;
 }
 
 static ntk_error *step(lanczos *l, size_t limit) {
@@ -68,8 +77,7 @@ static ntk_error *step(lanczos *l, size_t limit) {
   double *v = l->v + l->steps * l->n, *w = v + l->n;
   NTK_TRY(ntk_operator_apply(l->op, v, w));
   l->alpha[l->steps] = ntk_dot(l->n, v, w);
-  orthogonalise(l, w);
-  double beta = sqrt(ntk_dot(l->n, w, w));
+  double beta = orthogonalise(l, w);
   l->beta[l->steps] = beta;
   if (beta > 0)
     for (size_t i = 0; i < l->n; i++) w[i] /= beta;

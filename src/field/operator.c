@@ -18,6 +18,7 @@ struct ntk_operator {
   size_t row, column;     /* of tile `begin` */
   double *root;           /* mass^1/2 */
   double *bound;          /* |root_i k_ij root_j| <= bound_i bound_j */
+  double largest;         /* of the bounds */
   double *scaled;         /* mass^1/2 x, padded to whole tiles */
   double *stored;         /* own tiles, side x side each, or NULL: recomputed */
   double *block;          /* one tile when recomputed */
@@ -28,8 +29,10 @@ struct ntk_operator {
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
+#define WIDE_INTEGERS __attribute__((target_clones("default", "arch=skylake-avx512")))
 #else
 #define WIDE
+#define WIDE_INTEGERS
 #endif
 
 enum { TOGETHER = 4 };
@@ -94,6 +97,7 @@ static void scale(ntk_operator *op, const double *mass) {
   for (size_t i = 0; i < op->n; i++) {
     op->root[i] = mass ? sqrt(mass[i]) : 1;
     op->bound[i] = op->root[i] * sqrt(fmax(op->bound[i], 0));
+    op->largest = fmax(op->largest, op->bound[i]);
   }
 }
 
@@ -186,25 +190,35 @@ ntk_error *ntk_operator_matrix(ntk_operator *op, double *out) {
   return ntk_comm_sum(op->comm, n * n, out);
 }
 
+static bool is_within(double term) { return fabs(term) <= 0x1p62; }
+
+/* sums_i += root_i values_i in units of 1/scale. False: one of them is beyond the bound, or no number. */
+WIDE_INTEGERS static bool round_and_add(size_t count, const double *root, const double *values, double scale, long long *sums) {
+  int within = 1;
+#pragma omp simd reduction(& : within)
+  for (size_t i = 0; i < count; i++) {
+    double term = root[i] * values[i] * scale;
+    int here = is_within(term);
+    within &= here;
+    sums[i] += (long long)(here ? term : 0);
+  }
+  return within;
+}
+
 /* Adds root_i values_i in units of 1/scale. NTK_E_NONFINITE for what is beyond the bound (or no number). */
 static ntk_error *add(ntk_operator *op, size_t tile, const double *values, double scale) {
-  size_t start = tile * op->side, count = points_of(op, tile);
-  for (size_t i = 0; i < count; i++) {
-    double term = op->root[start + i] * values[i] * scale;
-    if (!(fabs(term) <= 0x1p62)) return ntk_fail(NTK_E_NONFINITE, "kernel matrix product at point %zu is not finite", start + i);
-    op->sums[start + i] += (long long)term;
-  }
-  return NULL;
+  size_t start = tile * op->side, count = points_of(op, tile), i = 0;
+  const double *root = op->root + start;
+  if (round_and_add(count, root, values, scale, op->sums + start)) return NULL;
+  while (i + 1 < count && is_within(root[i] * values[i] * scale)) i++;
+  return ntk_fail(NTK_E_NONFINITE, "kernel matrix product at point %zu is not finite", start + i);
 }
 
 /* 2^e with 2^(e-1) <= 2^60 / (largest sum that can be) < 2^e; products of the bounds are safe by a factor 4. */
 static double units(const ntk_operator *op, const double *x) {
-  double largest = 0, sum = 0;
+  double largest = op->largest, sum = 0;
   int exponent;
-  for (size_t i = 0; i < op->n; i++) {
-    largest = fmax(largest, op->bound[i]);
-    sum += op->bound[i] * fabs(x[i]);
-  }
+  for (size_t i = 0; i < op->n; i++) sum += op->bound[i] * fabs(x[i]);
   if (!(largest * sum > 0) || !isfinite(largest * sum)) return 1;
   frexp(largest * sum, &exponent);
   return ldexp(1, exponent > -900 ? 60 - exponent : 960);

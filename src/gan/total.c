@@ -144,7 +144,7 @@ ntk_error *ntk_discriminator_total_gradient(ntk_discriminator *d, ntk_total_kind
 
 ntk_error *ntk_total_check(const ntk_value *discriminator) {
   ntk_loss loss;
-  NTK_TRY(ntk_loss_create(discriminator, &loss));
+  NTK_TRY(ntk_error_prefix(ntk_loss_create(discriminator, &loss), "discriminator"));
   bool is_linear = loss.train == ntk_train_linear, is_smooth = loss.train != ntk_train_hinge && loss.train != ntk_train_vanilla_closed_form;
   const char *name = loss.entry->choice.name;
   if (!is_smooth) return ntk_fail(NTK_E_CONFIG, "train.gradient: total differentiates the training of smooth losses; there is none for %s", name);

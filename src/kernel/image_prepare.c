@@ -14,42 +14,33 @@ static void broadcast(size_t lanes, double value, double *out) {
   for (size_t j = 0; j < lanes; j++) out[j] = value;
 }
 
-void ntk_image_fill_view(const ntk_image_run *run, size_t i) {
-  ntk_prepared *view = &run->w->view;
-  size_t d = run->x->dimension;
-  view->features = run->x->features;
-  for (size_t a = 0; a < d; a++) {
-    view->inputs[a] = run->x->inputs[i * d + a];
-    broadcast(run->w->lanes, view->inputs[a], view->columns + a * view->stride);
-  }
-  for (size_t t = 0; t < run->program->tables; t++) broadcast(run->w->lanes, run->w->row[t], view->variances + t * view->stride);
+ntk_image_run ntk_image_with_itself(const ntk_image_run *run) {
+  ntk_image_run self = *run;
+  double *view = run->w->view;
+  size_t d = run->kernel->dimension, tables = run->program->tables, lanes = run->lanes;
+  for (size_t t = 0; t < tables; t++) broadcast(lanes, run->row_tables[t], view + t * lanes);
+  for (size_t a = 0; a < d; a++) broadcast(lanes, run->row_pixels[a], view + (tables + a) * lanes);
+  self.columns = (ntk_image_columns){view, view + tables * lanes};
+  self.column_features = run->row_features;
+  self.ntk = false, self.self = true, self.sums = false;
+  return self;
 }
 
-/* The tables of a point while they are made: its own in the prepared points, and (for pooling layers) the view's. */
+/* The tables of a point while they are made: its own, and (for pooling layers) the view's, which the run's columns are. */
 typedef struct {
-  const ntk_image_run *run;
-  ntk_prepared *points;
-  size_t i;
+  ntk_image_run run;
+  double *tables;
 } point_tables;
 
-static void put(const point_tables *tables, const ntk_image_stage *stage, size_t field, size_t position, double value) {
-  size_t at = stage->offset + field * stage->positions + position;
-  const ntk_prepared *view = &tables->run->w->view;
-  tables->points->variances[at * tables->points->stride + tables->i] = value;
-  tables->run->w->row[at] = value;
-  if (tables->run->program->has_pool) broadcast(NTK_LANES, value, view->variances + at * view->stride);
+static void put(const point_tables *p, const ntk_image_op *op, size_t field, size_t position, double value) {
+  if (field >= op->fields) return;
+  size_t at = op->table + field * ntk_image_positions(p->run.program, op->from) + position;
+  p->tables[at] = value;
+  if (p->run.program->has_pool) broadcast(p->run.lanes, value, p->run.w->view + at * p->run.lanes);
 }
 
-static void put_variance(const point_tables *tables, const ntk_image_stage *stage, bool in_front) {
-  const double *q = tables->run->w->q[stage->value];
-  for (size_t a = 0; a < stage->positions; a++) {
-    put(tables, stage, 0, a, q[a]);
-    put(tables, stage, 1, a, sqrt(q[a]));
-    if (in_front) put(tables, stage, 2, a, q[a] > SMALLEST ? 1 / sqrt(q[a]) : 0);
-  }
-}
-
-static void pixels(const ntk_image_run *run, const double *x) {
+static void pixels(const ntk_image_run *run) {
+  const double *x = run->row_pixels;
   size_t channels = run->program->channels;
   for (size_t a = 0; a < run->program->height * run->program->width; a++) {
     double sum = 0;
@@ -59,27 +50,31 @@ static void pixels(const ntk_image_run *run, const double *x) {
   }
 }
 
-static ntk_moments moments_of(const point_tables *tables, const ntk_image_op *op, double q) {
+static ntk_moments moments_of(const ntk_image_run *run, const ntk_image_op *op, double q) {
   double scale = 1 / (q + NTK_NORM_EPSILON);
   if (op->norm) return (ntk_moments){q * scale, NTK_NORM_EPSILON * scale * scale, scale};
-  const ntk_octaves *octaves = tables->run->kernel->octaves[op - tables->run->program->ops];
+  const ntk_octaves *octaves = run->kernel->octaves[op - run->program->ops];
   if (octaves) return ntk_octaves_moments(octaves, q);
   return ntk_dual_moments(op->dual, op->constants, q);
 }
 
-static ntk_error *pointwise(const point_tables *tables, const ntk_image_op *op, size_t value) {
-  const ntk_image_workspace *w = tables->run->w;
-  const ntk_image_stage *after = &tables->run->program->stages[op->after];
-  put_variance(tables, &tables->run->program->stages[op->before], true);
-  ntk_octaves *octaves = tables->run->kernel->octaves[value - 1];
-  if (octaves) NTK_TRY(ntk_octaves_cover(octaves, after->positions, w->q[op->from]));
-  for (size_t a = 0; a < after->positions; a++) {
-    ntk_moments m = moments_of(tables, op, w->q[op->from][a]);
+static ntk_error *pointwise(const point_tables *p, const ntk_image_op *op, size_t value) {
+  const ntk_image_workspace *w = p->run.w;
+  const double *q = w->q[op->from];
+  const size_t positions = ntk_image_positions(p->run.program, value);
+  ntk_octaves *octaves = p->run.kernel->octaves[value - 1];
+  if (octaves) NTK_TRY(ntk_octaves_cover(octaves, positions, q));
+  for (size_t a = 0; a < positions; a++) {
+    ntk_moments m = moments_of(&p->run, op, q[a]);
     w->q[value][a] = m.value;
     w->t[value][a] = m.dot * w->t[op->from][a];
-    put(tables, after, 2, a, m.slope);
+    put(p, op, NTK_IMAGE_Q, a, q[a]);
+    put(p, op, NTK_IMAGE_ROOT, a, sqrt(q[a]));
+    put(p, op, NTK_IMAGE_INVERSE, a, q[a] > SMALLEST ? 1 / sqrt(q[a]) : 0);
+    put(p, op, NTK_IMAGE_Q_AFTER, a, m.value);
+    put(p, op, NTK_IMAGE_ROOT_AFTER, a, sqrt(m.value));
+    put(p, op, NTK_IMAGE_SLOPE, a, m.slope);
   }
-  put_variance(tables, after, false);
   return NULL;
 }
 
@@ -91,7 +86,7 @@ static double window_mean(const ntk_image_op *op, const double *values, size_t r
       long y = (long)(row * op->axis[0].stride + i) - (long)op->axis[0].before,
            x = (long)(column * op->axis[1].stride + j) - (long)op->axis[1].before;
       long height = (long)op->axis[0].in, width = (long)op->axis[1].in;
-      if (op->axis[0].circular) y = (y + height) % height, x = (x + width) % width;
+      if (op->axis[0].circular) y = ntk_wrapped(y, height), x = ntk_wrapped(x, width);
       if (y >= 0 && y < height && x >= 0 && x < width) sum += values[y * width + x];
     }
   return sum * op->share;
@@ -110,36 +105,34 @@ static void window(const ntk_image_workspace *w, const ntk_image_op *op, size_t 
 
 /* The variance of a pooled position is that of pairs of positions of the image with itself. */
 static void pool(const ntk_image_run *run, size_t value) {
-  size_t segment = 0, lanes = run->w->lanes;
+  size_t segment = 0;
   while (!run->program->segments[segment].member[value]) segment++;
-  ntk_image_forward_op(run, segment, value, NONE);
+  ntk_image_forward_op(run, segment, value, NONE, false);
   const ntk_image_slot *slot = ntk_image_slot_of(run, segment, value);
+  const double *t = ntk_image_t(run, slot);
   for (size_t a = 0; a < ntk_image_positions(run->program, value); a++) {
-    run->w->q[value][a] = slot->r[a * lanes];
-    run->w->t[value][a] = run->ntk ? slot->t[a * lanes] : 0;
+    run->w->q[value][a] = slot->r[a * run->lanes];
+    run->w->t[value][a] = t ? t[a * run->lanes] : 0;
   }
 }
 
-static ntk_error *fill_point(const point_tables *tables) {
-  const ntk_image_run *run = tables->run;
-  const ntk_image_program *program = run->program;
-  ntk_image_workspace *w = run->w;
-  size_t d = tables->points->dimension;
-  const double *x = tables->points->inputs + tables->i * d;
-  if (program->has_pool) {
-    memcpy(w->view.inputs, x, d * sizeof *x);
-    for (size_t a = 0; a < d; a++) broadcast(NTK_LANES, x[a], w->view.columns + a * w->view.stride);
-  }
-  pixels(run, x);
+static ntk_error *fill_point(point_tables *p, ntk_prepared *points, size_t i) {
+  const ntk_image_program *program = p->run.program;
+  const ntk_image_workspace *w = p->run.w;
+  const size_t lanes = p->run.lanes, d = points->dimension;
+  p->run.row_pixels = points->inputs + i * d;
+  p->run.row_tables = p->tables = ntk_image_tables_of(p->run.kernel, points, i);
+  for (size_t a = 0; program->has_pool && a < d; a++) broadcast(lanes, p->run.row_pixels[a], w->view + (program->tables + a) * lanes);
+  pixels(&p->run);
   for (size_t value = 1; value <= program->count; value++) {
     const ntk_image_op *op = &program->ops[value - 1];
     if (!program->used[value]) continue;
     if (op->kind == NTK_IMAGE_POOL) {
-      pool(run, value);
+      pool(&p->run, value);
     } else if (op->kind == NTK_IMAGE_WINDOW) {
       window(w, op, value);
     } else if (op->kind == NTK_IMAGE_POINTWISE) {
-      NTK_TRY(pointwise(tables, op, value));
+      NTK_TRY(pointwise(p, op, value));
     } else {
       for (size_t a = 0; a < ntk_image_positions(program, value); a++) {
         w->q[value][a] = w->q[op->from][a] + w->q[op->other][a];
@@ -148,21 +141,23 @@ static ntk_error *fill_point(const point_tables *tables) {
     }
   }
   size_t result = program->segments[0].root;
-  tables->points->diagonal[tables->i] = run->ntk ? w->t[result][0] : w->q[result][0];
+  points->diagonal[i] = p->run.ntk ? w->t[result][0] : w->q[result][0];
   return NULL;
 }
 
 ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points) {
+  const ntk_image_program *program = kernel->image;
   ntk_image_workspace *w;
   NTK_TRY(ntk_image_workspace_create(kernel, &w));
-  ntk_image_run run = {.kernel = kernel, .program = kernel->image, .w = w, .x = &w->view, .z = &w->view, .groups = 1};
-  run.ntk = kernel->mode & NTK_MODE_NTK;
-  w->view.features = points->features;
+  point_tables p = {.run = {.kernel = kernel, .program = program, .w = w, .row_features = points->features, .column_features = points->features}};
+  p.run.lanes = NTK_LANES;
+  p.run.ntk = kernel->mode & NTK_MODE_NTK;
+  p.run.columns = (ntk_image_columns){w->view, w->view ? w->view + program->tables * NTK_LANES : NULL};
   ntk_error *err = NULL;
-  for (size_t i = 0; !err && i < kernel->image->count; i++)
-    if (ntk_image_is_series(&kernel->image->ops[i]))
-      err = ntk_features_create(kernel->engine, kernel->image->ops[i].constants, kernel->octaves[i], &points->features[i]);
-  for (size_t i = 0; !err && i < points->count; i++) err = fill_point(&(point_tables){&run, points, i});
+  for (size_t i = 0; !err && i < program->count; i++)
+    if (ntk_image_is_series(&program->ops[i]))
+      err = ntk_features_create(kernel->engine, program->ops[i].constants, kernel->octaves[i], &points->features[i]);
+  for (size_t i = 0; !err && i < points->count; i++) err = fill_point(&p, points, i);
   ntk_image_workspace_free(&w);
   return err;
 }

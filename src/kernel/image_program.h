@@ -6,7 +6,8 @@
  *  is O(H W) for a pair of images whatever the network.
  *
  *  Operations below a pooling layer, up to the next one, form a segment; segment 0 ends with the output. Value i + 1 is what operation i gives,
- *  value 0 the input.
+ *  value 0 the input. Behind a segment's end a class may need several classes below also for a convolution: around an image whose size its stride does
+ *  not divide, positions of one displacement come from two. Such convolutions end a segment as well ("split").
  */
 #ifndef NTK_KERNEL_IMAGE_PROGRAM_H
 #define NTK_KERNEL_IMAGE_PROGRAM_H
@@ -15,7 +16,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "kernel/tile/engine.h"
+#include "kernel/tile/image.h"
 
 typedef enum {
   NTK_IMAGE_WINDOW,    /* dense layer of the mean over a window that both positions share: convolution, flatten, dense */
@@ -41,24 +42,28 @@ typedef struct {
   bool norm;
   ntk_dual_name dual;
   double constants[NTK_CONSTANTS];
-  double cost;
-  size_t before, after; /* stages, POINTWISE */
-  size_t child;         /* segment, POOL */
+  double cost;   /* POINTWISE: of its loop over vectors, in those of relu */
+  size_t table;  /* POINTWISE: where its tables start among those of an image */
+  size_t fields; /* and how many of NTK_IMAGE_TABLES it has */
+  size_t child;  /* POOL, split WINDOW: the segment in front, else 0 */
 } ntk_image_op;
 
 static inline bool ntk_image_is_series(const ntk_image_op *op) { return op->kind == NTK_IMAGE_POINTWISE && !op->norm && op->dual == NTK_DUAL_SERIES; }
 
-/** Tables of a variance: `positions` arrays each of q, root and (in front) 1/root or (behind) V'(q), at `offset` among all arrays over points. */
-typedef struct {
-  size_t value, positions, offset;
-} ntk_image_stage;
+/** Piecewise linear, but not even: loops of its own. */
+static inline bool ntk_image_is_rectified(const ntk_image_op *op) {
+  return op->kind == NTK_IMAGE_POINTWISE && !op->norm && op->dual == NTK_DUAL_AB_RELU && !(op->constants[4] > 0);
+}
 
-/** What one class of the segment's root needs. `stride` of a value: displacements there over those of the root. */
+/** What one class of the segment's root needs. */
 typedef struct {
   size_t root;
   bool *member;        /* of values */
-  size_t (*stride)[2]; /* of values */
-  bool has_pool;
+  size_t (*stride)[2]; /* of values: displacements there over those of the root */
+  size_t *last;        /* of values: the last operation of the segment that reads it, else the number of operations */
+  size_t *buffer;      /* of values: which of the segment's buffers holds it */
+  size_t *sizes;       /* of buffers: positions */
+  size_t buffers;
 } ntk_image_segment;
 
 typedef struct {
@@ -66,14 +71,15 @@ typedef struct {
   ntk_image_op *ops;
   size_t count, capacity;
   size_t (*extent)[2]; /* of values */
-  ntk_image_stage *stages;
-  size_t stage_count, tables;
+  size_t tables;       /* of an image: numbers */
   ntk_image_segment *segments;
   size_t segment_count;
-  bool *used; /* of values: reaches the output */
-  bool torus; /* displacements are counted around the image */
+  bool *used;   /* of values: reaches the output */
+  bool *still;  /* of values: T is 0, no weights are in front */
+  bool *varies; /* of values: its variance matters, an activation is behind it */
+  bool torus;   /* displacements are counted around the image */
   bool has_pool;
-  size_t most_taps; /* of one axis */
+  bool ends_linear; /* no activation is behind the pooling layers next to the output */
 } ntk_image_program;
 
 NTK_CHECKED ntk_error *ntk_image_start(ntk_image_program *program, size_t height, size_t width, size_t channels);
@@ -98,12 +104,22 @@ typedef struct {
   bool torus;
 } ntk_class;
 
+static inline long ntk_wrapped(long position, long extent) {
+  long rest = position % extent;
+  return rest < 0 ? rest + extent : rest;
+}
+
 ntk_class ntk_class_make(bool torus, size_t extent, long shift);
 long ntk_class_partner(const ntk_class *class, long position);
-/** Displacement in front of an operation whose result has displacement `shift`. */
+/** Displacement in front of an operation whose result has displacement `shift`, in one segment. */
 long ntk_class_below(bool torus, const ntk_axis *axis, long shift);
-/** taps[i*size + t]: which element of `in` tap t of element i of `out` reads, or -1. Pooling reads it when the partner lies in the partner's
- *  window. */
-void ntk_class_taps(const ntk_axis *axis, bool pool, const ntk_class *out, const ntk_class *in, int *taps);
+
+/** Whether displacement `below` in front of an operation reaches results of displacement `shift`; `pool`: the windows move apart. */
+bool ntk_class_reaches(bool torus, const ntk_axis *axis, bool pool, long shift, long below);
+
+/** Which elements of `in` an element of `out` sums (or, `transposed`, the other way round): list[start[i]] up to list[start[i + 1]]; start has one
+ *  entry more than elements, list room for ntk_class_most_taps(). Pooling reads an element when the partner lies in the partner's window. */
+void ntk_class_taps(const ntk_axis *axis, bool pool, const ntk_class *out, const ntk_class *in, bool transposed, int *start, int *list);
+size_t ntk_class_most_taps(const ntk_axis *axis, bool pool);
 
 #endif

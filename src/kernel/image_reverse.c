@@ -1,112 +1,111 @@
 /* Input gradients: the adjoint of the same recursion.
  *
- * Unknowns of a pair's field are r and T, and the row image's variances q, tabulated per image. Adjoints: beta of r, tau of T; alpha of q, by the
- * convention of the dense loops the derivative along q at fixed delta wherever r(a, a) of the class 0 belongs to it (alpha = K_q + K_r/2), so that
- * dK/dx_a = [2 alpha(a) x_a + sum over the classes of beta z_a' - (class 0) beta x_a]/C has no cancellation for close images.
+ * Unknowns of a pair's field are r and T, and the row image's variances q, tabulated per image. Adjoints: beta of r, tau of T, which take the place of
+ * r and T in memory; alpha of q, by the convention of the dense loops the derivative along q at fixed delta wherever r(a, a) of the class 0 belongs to it
+ * (alpha = K_q + K_r/2), so that dK/dx_a = [2 alpha(a) x_a + sum over the classes of beta z_a' - (class 0) beta x_a]/C has no cancellation for close
+ * images.
  */
 #include <string.h>
 
 #include "kernel/image.h"
 
-static void clear(const ntk_image_run *run, size_t segment, const long shift[2]) {
-  const ntk_image_program *program = run->program;
-  for (size_t value = 0; value <= program->count; value++) {
-    if (!program->segments[segment].member[value] || value == program->segments[segment].root) continue;
-    ntk_image_slot *slot = ntk_image_slot_of(run, segment, value);
-    size_t bytes = ntk_image_classes_of(program, segment, value, shift).positions * run->w->lanes * sizeof(double);
-    memset(slot->beta, 0, bytes);
-    if (run->ntk) memset(slot->tau, 0, bytes);
-  }
+static const long NONE[2] = {0, 0};
+
+static ntk_image_spread spread_of(const ntk_image_run *run, const ntk_image_op *op, const ntk_image_classes *above, const ntk_image_classes *below) {
+  ntk_image_spread spread = {.lanes = run->lanes,
+                             .in_columns = above->axis[1].count,
+                             .rows = below->axis[0].count,
+                             .columns = below->axis[1].count,
+                             .beta_factor = op->dense.weight * op->share,
+                             .beta_from_tau = op->dense.nngp_factor * op->share,
+                             .tau_factor = op->dense.weight * op->share,
+                             .scratch = run->w->scratch};
+  ntk_image_taps_of(run, op, above, below, true, spread.taps);
+  return spread;
 }
 
 static void take_window(const ntk_image_run *run, const ntk_image_op *op, const ntk_image_slot *to, const ntk_image_slot *from,
-                        const ntk_image_classes *above, const ntk_image_classes *below) {
-  ntk_image_window window = ntk_image_window_of(run, op, above, below);
-  window.share = op->dense.weight * op->share;
-  window.in = from->beta, window.out = to->beta;
-  if (run->ntk) window.other = to->tau, window.factor = op->dense.nngp_factor * op->share;
-  run->kernel->engine->image->spread(&window);
-  if (!run->ntk) return;
-  window.other = NULL;
+                        const ntk_image_classes *above, const ntk_image_classes *below, bool add) {
+  ntk_image_spread spread = spread_of(run, op, above, below);
+  spread.beta = to->r, spread.tau = ntk_image_t(run, to);
+  spread.to_beta = from->r, spread.to_tau = ntk_image_t(run, from);
+  spread.add = add;
   if (!below->displaced) { /* along q at fixed delta r moves by half */
-    window.share = 0.5 * op->dense.nngp_factor * op->share;
-    window.in = run->w->alpha[op->from], window.out = to->tau;
-    run->kernel->engine->image->spread(&window);
+    spread.alpha = run->w->alpha[op->from];
+    spread.alpha_factor = 0.5 * spread.beta_from_tau;
   }
-  if (!op->from) return;
-  window.share = op->dense.weight * op->share;
-  window.in = from->tau, window.out = to->tau;
-  run->kernel->engine->image->spread(&window);
+  run->kernel->engine->image->spread(&spread);
 }
 
 typedef struct {
   const ntk_image_op *op;
   const ntk_image_slot *from, *to;
-  bool displaced;
+  bool displaced, add;
 } pointwise_context;
 
-static void take_pointwise(const ntk_image_run *run, void *context, ntk_image_pair pair) {
+static void take_pointwise(const ntk_image_run *run, void *context, const ntk_image_patch *patch) {
   const pointwise_context *c = context;
-  const ntk_engine *engine = run->kernel->engine;
-  int mode = NTK_MODE_GRADIENT | (run->ntk ? NTK_MODE_NTK : 0);
-  ntk_pass pass = ntk_image_load(run, c->op, c->from, pair);
-  if (c->op->norm)
-    engine->norm[mode](&pass);
-  else
-    engine->layer[c->op->dual][mode](&pass);
-  size_t lanes = run->w->lanes, at = pair.element * lanes;
-  ntk_image_adjoint adjoint = {.groups = run->groups,
-                               .ntk = run->ntk,
-                               .displaced = c->displaced,
-                               .block = run->w->out,
-                               .beta_after = c->to->beta + at,
-                               .tau_after = c->to->tau + at,
-                               .slope = pass.row_after.slope,
-                               .factor = run->self ? 2 : 1,
-                               .beta = c->from->beta + at,
-                               .tau = c->from->tau + at,
-                               .alpha = run->w->alpha[c->op->from] + pair.row * lanes};
-  engine->image->adjoint(&adjoint);
+  const ntk_image_op *op = c->op;
+  bool is_rectified = ntk_image_is_rectified(op), jumps = !op->norm && (op->dual == NTK_DUAL_SIGN || op->dual == NTK_DUAL_STEP);
+  ntk_image_adjoint adjoint = {
+      .patch = *patch,
+      .lanes = run->lanes,
+      .displaced = c->displaced,
+      .add = c->add,
+      .beta_after = c->to->r,
+      .tau_after = ntk_image_t(run, c->to),
+      .row_slopes = is_rectified ? NULL : run->row_tables + op->table + NTK_IMAGE_SLOPE * ntk_image_positions(run->program, op->from),
+      .row_slope = is_rectified ? op->constants[1] : 0,
+      .factor = run->self ? 2 : 1,
+      .tau_kept = jumps ? 0 : 1,
+      .beta = c->from->r,
+      .tau = ntk_image_t(run, c->from),
+      .alpha = run->w->alpha[op->from]};
+  for (size_t s = 0; s < NTK_IMAGE_SLOPES; s++) adjoint.slopes[s] = c->to->slopes[s];
+  run->kernel->engine->image->adjoint(&adjoint);
 }
 
+/* What the operations with a segment in front need; beta and tau are the result's. */
 typedef struct {
   const ntk_image_op *op;
   const ntk_image_classes *above;
-  double *beta, *tau; /* of the result */
-} pool_context;
+  double *beta, *tau;
+  ntk_image_slot *sum; /* where values go, or NULL */
+} parent;
 
-/* The root's adjoint of one class below a pooling layer. */
-static void seed_class(const ntk_image_run *run, const pool_context *c, const long shift[2]) {
-  ntk_image_slot *root = ntk_image_slot_of(run, c->op->child, c->op->from);
-  ntk_image_classes below = ntk_image_classes_of(run->program, c->op->child, c->op->from, shift);
-  ntk_image_window window = ntk_image_window_of(run, c->op, c->above, &below);
-  size_t bytes = below.positions * run->w->lanes * sizeof(double);
-  window.share = c->op->share;
-  memset(root->beta, 0, bytes);
-  window.in = root->beta, window.out = c->beta;
-  run->kernel->engine->image->spread(&window);
-  if (!run->ntk) return;
-  memset(root->tau, 0, bytes);
-  window.in = root->tau, window.out = c->tau;
-  run->kernel->engine->image->spread(&window);
-}
+static void reverse_from(const ntk_image_run *run, size_t segment, const long shift[2]);
 
 static void take_class(const ntk_image_run *run, void *context, const long shift[2]) {
-  const pool_context *c = context;
+  const parent *p = context;
+  ntk_image_slot *root = ntk_image_slot_of(run, p->op->child, p->op->from);
+  ntk_image_classes below = ntk_image_classes_of(run->program, p->op->child, p->op->from, shift);
   /* A position with itself: r is the image's own variance. */
-  bool is_variance = run->self && !shift[0] && !shift[1];
-  if (!is_variance) ntk_image_forward(run, c->op->child, shift);
-  seed_class(run, c, shift);
-  ntk_image_reverse(run, c->op->child, shift);
+  bool is_variance = run->self && !below.displaced;
+  if (!is_variance) ntk_image_forward(run, p->op->child, shift, true);
+  if (p->sum) ntk_image_add_class(run, p->op, p->above, shift, p->sum);
+  ntk_image_spread spread = spread_of(run, p->op, p->above, &below);
+  spread.beta = p->beta, spread.tau = p->tau;
+  spread.to_beta = root->r, spread.to_tau = ntk_image_t(run, root);
+  run->kernel->engine->image->spread(&spread);
+  ntk_image_reverse(run, p->op->child, shift);
 }
 
-static void take_pool(const ntk_image_run *run, size_t segment, size_t value, const ntk_image_classes *above, const long shift[2]) {
+static void take_classes(const ntk_image_run *run, size_t segment, size_t value, const ntk_image_classes *above, const long shift[2]) {
   const ntk_image_slot *slot = ntk_image_slot_of(run, segment, value);
-  pool_context context = {&run->program->ops[value - 1], above, slot->beta, slot->tau};
+  const ntk_image_op *op = &run->program->ops[value - 1];
+  parent p = {op, above, slot->r, ntk_image_t(run, slot), run->sums && !segment ? &run->w->sums[value] : NULL};
   const size_t *stride = run->program->segments[segment].stride[value];
   const long here[2] = {shift[0] * (long)stride[0], shift[1] * (long)stride[1]};
-  if (!above->displaced) run->kernel->engine->image->add(above->positions, run->w->lanes, run->groups, -0.5, slot->beta, run->w->alpha[value]);
-  ntk_image_each_below(run, context.op, here, take_class, &context);
+  if (op->kind == NTK_IMAGE_WINDOW && !above->displaced) {
+    ntk_image_classes below = ntk_image_classes_of(run->program, op->child, op->from, NONE);
+    ntk_image_forward(run, op->child, NONE, true);
+    take_window(run, op, slot, ntk_image_slot_of(run, op->child, op->from), above, &below, false);
+    reverse_from(run, op->child, NONE);
+    return;
+  }
+  if (!above->displaced) run->kernel->engine->image->add(above->positions * run->lanes, -0.5, slot->r, run->w->alpha[value]);
+  if (p.sum) ntk_image_begin_classes(run, op, above, p.sum);
+  ntk_image_each_below(run, op, here, take_class, &p);
 }
 
 typedef struct {
@@ -114,20 +113,24 @@ typedef struct {
   bool displaced;
 } pixels_context;
 
-static void take_pixels(const ntk_image_run *run, void *context, ntk_image_pair pair) {
+static void take_pixels(const ntk_image_run *run, void *context, const ntk_image_patch *patch) {
   const pixels_context *c = context;
-  size_t channels = run->program->channels, lanes = run->w->lanes;
-  ntk_image_pixels pixels = {.groups = run->groups,
-                             .channels = channels,
-                             .x = run->x->inputs + run->row * run->x->dimension + pair.row * channels,
-                             .z = run->z->columns + pair.column * channels * run->z->stride + run->column,
-                             .stride = run->z->stride,
-                             .lanes = lanes,
-                             .beta = c->slot->beta + pair.element * lanes,
+  ntk_image_pixels pixels = {.patch = *patch,
+                             .lanes = run->lanes,
+                             .channels = run->program->channels,
+                             .x = run->row_pixels,
+                             .z = run->columns.pixels,
+                             .beta = c->slot->r,
                              .factor = run->self ? 2 : 1,
                              .shift = c->displaced ? 0 : 1,
-                             .gradient = run->w->gradient + pair.row * channels * lanes};
+                             .gradient = run->w->gradient};
   run->kernel->engine->image->pixels_adjoint(&pixels);
+}
+
+static void take_field(const ntk_image_run *run, size_t count, const double *after, double *before, bool add) {
+  if (!after || !before || after == before) return;
+  if (!add) memset(before, 0, count * sizeof *before);
+  run->kernel->engine->image->add(count, 1, after, before);
 }
 
 static void take_op(const ntk_image_run *run, size_t segment, size_t value, const long shift[2]) {
@@ -136,43 +139,48 @@ static void take_op(const ntk_image_run *run, size_t segment, size_t value, cons
   ntk_image_classes above = ntk_image_classes_of(program, segment, value, shift);
   if (!value) {
     pixels_context context = {to, above.displaced};
-    ntk_image_each_pair(run, &above, take_pixels, &context);
+    ntk_image_each_patch(&above, run, take_pixels, &context);
     return;
   }
   const ntk_image_op *op = &program->ops[value - 1];
-  if (op->kind == NTK_IMAGE_POOL) {
-    take_pool(run, segment, value, &above, shift);
+  if (op->child) {
+    take_classes(run, segment, value, &above, shift);
     return;
   }
   const ntk_image_slot *from = ntk_image_slot_of(run, segment, op->from);
+  /* The last reader comes first here and writes, the others add. */
+  const size_t *last = program->segments[segment].last;
+  bool add = last[op->from] != value - 1;
   if (op->kind == NTK_IMAGE_WINDOW) {
     ntk_image_classes below = ntk_image_classes_of(program, segment, op->from, shift);
-    take_window(run, op, to, from, &above, &below);
+    take_window(run, op, to, from, &above, &below, add);
   } else if (op->kind == NTK_IMAGE_POINTWISE) {
-    pointwise_context context = {op, from, to, above.displaced};
-    ntk_image_each_pair(run, &above, take_pointwise, &context);
+    pointwise_context context = {op, from, to, above.displaced, add};
+    ntk_image_each_patch(&above, run, take_pointwise, &context);
   } else {
-    const ntk_image_slot *inputs[2] = {from, ntk_image_slot_of(run, segment, op->other)};
-    for (size_t i = 0; i < 2; i++) {
-      run->kernel->engine->image->add(above.positions, run->w->lanes, run->groups, 1, to->beta, inputs[i]->beta);
-      if (run->ntk) run->kernel->engine->image->add(above.positions, run->w->lanes, run->groups, 1, to->tau, inputs[i]->tau);
-    }
+    const ntk_image_slot *other = ntk_image_slot_of(run, segment, op->other);
+    bool add_other = last[op->other] != value - 1 || op->other == op->from;
+    size_t count = above.positions * run->lanes;
+    take_field(run, count, to->r, from->r, add);
+    take_field(run, count, ntk_image_t(run, to), ntk_image_t(run, from), add);
+    take_field(run, count, to->r, other->r, add_other);
+    take_field(run, count, ntk_image_t(run, to), ntk_image_t(run, other), add_other);
   }
+}
+
+static void reverse_from(const ntk_image_run *run, size_t segment, const long shift[2]) {
+  for (size_t value = run->program->count + 1; value-- > 0;)
+    if (run->program->segments[segment].member[value]) take_op(run, segment, value, shift);
 }
 
 void ntk_image_reverse(const ntk_image_run *run, size_t segment, const long shift[2]) {
   const ntk_image_segment *s = &run->program->segments[segment];
   ntk_image_classes root = ntk_image_classes_of(run->program, segment, s->root, shift);
   const ntk_image_slot *slot = ntk_image_slot_of(run, segment, s->root);
-  if (!root.displaced)
-    run->kernel->engine->image->add(root.positions, run->w->lanes, run->groups, run->self ? 1 : 0.5, slot->beta, run->w->alpha[s->root]);
+  if (!root.displaced) run->kernel->engine->image->add(root.positions * run->lanes, run->self ? 1 : 0.5, slot->r, run->w->alpha[s->root]);
   if (!root.displaced && run->self) return;
-  clear(run, segment, shift);
-  for (size_t value = run->program->count + 1; value-- > 0;)
-    if (s->member[value]) take_op(run, segment, value, shift);
+  reverse_from(run, segment, shift);
 }
-
-static const long NONE[2] = {0, 0};
 
 static ntk_image_classes diagonal_of(const ntk_image_run *run, size_t value) {
   ntk_image_classes classes;
@@ -182,47 +190,44 @@ static ntk_image_classes diagonal_of(const ntk_image_run *run, size_t value) {
   return classes;
 }
 
-/* alpha of a pooled variance goes to the pairs of positions of the image with itself. */
+/* alpha of a pooled variance goes to the pairs of positions of the image with itself. Where nothing behind depends on it, alpha is 0. */
 static void diagonal_pool(const ntk_image_run *run, const ntk_image_op *op, size_t value) {
-  ntk_image_run self = *run;
+  if (!run->program->varies[value]) return;
+  ntk_image_run self = ntk_image_with_itself(run);
   ntk_image_classes above = diagonal_of(run, value);
-  pool_context context = {op, &above, run->w->alpha[value], NULL};
-  self.x = self.z = &run->w->view;
-  self.row = self.column = 0;
-  self.ntk = false, self.self = true;
-  ntk_image_each_below(&self, op, NONE, take_class, &context);
+  parent p = {op, &above, run->w->alpha[value], NULL, NULL};
+  ntk_image_each_below(&self, op, NONE, take_class, &p);
 }
 
 static void diagonal_op(const ntk_image_run *run, size_t value) {
   const ntk_image_op *op = &run->program->ops[value - 1];
   const ntk_image_engine *engine = run->kernel->engine->image;
   double **alpha = run->w->alpha;
-  size_t lanes = run->w->lanes, positions = ntk_image_positions(run->program, value);
+  size_t lanes = run->lanes, positions = ntk_image_positions(run->program, value);
   if (op->kind == NTK_IMAGE_POOL) {
     diagonal_pool(run, op, value);
   } else if (op->kind == NTK_IMAGE_WINDOW) {
     ntk_image_classes above = diagonal_of(run, value), below = diagonal_of(run, op->from);
-    ntk_image_window window = ntk_image_window_of(run, op, &above, &below);
-    window.share = op->dense.weight * op->share;
-    window.in = alpha[op->from], window.out = alpha[value];
-    engine->spread(&window);
+    ntk_image_spread spread = spread_of(run, op, &above, &below);
+    spread.beta = alpha[value], spread.to_beta = alpha[op->from];
+    spread.add = true;
+    engine->spread(&spread);
   } else if (op->kind == NTK_IMAGE_SUM) {
-    engine->add(positions, lanes, run->groups, 1, alpha[value], alpha[op->from]);
-    engine->add(positions, lanes, run->groups, 1, alpha[value], alpha[op->other]);
+    engine->add(positions * lanes, 1, alpha[value], alpha[op->from]);
+    engine->add(positions * lanes, 1, alpha[value], alpha[op->other]);
+  } else if (ntk_image_is_rectified(op)) {
+    engine->add(positions * lanes, op->constants[1], alpha[value], alpha[op->from]);
   } else {
-    const ntk_image_stage *stage = &run->program->stages[op->after];
-    const double *slopes = run->w->row + stage->offset + 2 * stage->positions;
-    for (size_t a = 0; a < positions; a++) engine->add(1, lanes, run->groups, slopes[a], alpha[value] + a * lanes, alpha[op->from] + a * lanes);
+    const double *slopes = run->row_tables + op->table + NTK_IMAGE_SLOPE * positions;
+    for (size_t a = 0; a < positions; a++) engine->add(lanes, slopes[a], alpha[value] + a * lanes, alpha[op->from] + a * lanes);
   }
 }
 
 void ntk_image_reverse_diagonal(const ntk_image_run *run) {
   const ntk_image_program *program = run->program;
-  size_t lanes = run->w->lanes, channels = program->channels;
-  if (program->has_pool) ntk_image_fill_view(run, run->row);
+  size_t lanes = run->lanes, channels = program->channels;
   for (size_t value = program->count; value > 0; value--)
     if (program->used[value]) diagonal_op(run, value);
-  const double *x = run->x->inputs + run->row * run->x->dimension;
   for (size_t i = 0; i < program->height * program->width * channels; i++)
-    run->kernel->engine->image->add(1, lanes, run->groups, 2 * x[i], run->w->alpha[0] + i / channels * lanes, run->w->gradient + i * lanes);
+    run->kernel->engine->image->add(lanes, 2 * run->row_pixels[i], run->w->alpha[0] + i / channels * lanes, run->w->gradient + i * lanes);
 }

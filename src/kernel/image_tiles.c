@@ -7,112 +7,190 @@ static const long NONE[2] = {0, 0};
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
+/* Columns of a tile that are side by side in the workspace: `blocks` of `lanes` from `first` on, `count` of them the tile's own. */
+typedef struct {
+  size_t first, count, lanes, blocks;
+} panel;
+
 static ntk_image_run start(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile) {
-  return (ntk_image_run){
-      .kernel = kernel, .program = kernel->image, .w = workspace->image, .x = tile->x, .z = tile->z, .ntk = kernel->mode & NTK_MODE_NTK};
+  return (ntk_image_run){.kernel = kernel,
+                         .program = kernel->image,
+                         .w = workspace->image,
+                         .row_features = tile->x->features,
+                         .column_features = tile->z->features,
+                         .ntk = kernel->mode & NTK_MODE_NTK};
 }
 
-static void choose_row(ntk_image_run *run, size_t row) {
-  const double *tables = run->x->variances + row;
-  run->row = row;
-  for (size_t t = 0; t < run->program->tables; t++) run->w->row[t] = tables[t * run->x->stride];
+static void choose_row(ntk_image_run *run, const ntk_tile *tile, size_t i) {
+  run->row_tables = ntk_image_tables_of(run->kernel, tile->x, tile->row + i);
+  run->row_pixels = tile->x->inputs + (tile->row + i) * tile->x->dimension;
 }
 
-/* The output of the row and columns [j, j + count) of the tile. */
-static const double *evaluate(ntk_image_run *run, const ntk_tile *tile, size_t j, size_t count) {
-  run->column = tile->column + j;
-  run->groups = (count + NTK_LANES - 1) / NTK_LANES;
-  ntk_image_forward(run, 0, NONE);
-  const ntk_image_slot *slot = ntk_image_slot_of(run, 0, run->program->segments[0].root);
-  return run->ntk ? slot->t : slot->r;
+static size_t column_size(const ntk_kernel *kernel) { return kernel->image->tables + kernel->dimension; }
+
+static double *block_of(const ntk_image_run *run, const panel *p, size_t block) {
+  return run->w->panel + block * p->lanes * column_size(run->kernel);
+}
+
+static void choose_block(ntk_image_run *run, const panel *p, size_t block) {
+  const double *at = block_of(run, p, block);
+  run->lanes = p->lanes;
+  run->columns = (ntk_image_columns){at, at + run->program->tables * p->lanes};
+}
+
+static size_t columns_of(const panel *p, size_t block) { return smaller(p->lanes, p->count - block * p->lanes); }
+
+static void interleave(size_t lanes, size_t count, const double *const *from, double *to) {
+  for (size_t t = 0; t < count; t++)
+    for (size_t l = 0; l < lanes; l++) to[t * lanes + l] = from[l][t];
+}
+
+/* The next panel of the tile; behind the last column its lanes hold the last one again. */
+static panel fill_panel(const ntk_image_run *run, const ntk_tile *tile, size_t first) {
+  const ntk_prepared *z = tile->z;
+  panel p = {.first = first, .count = smaller(run->w->panel_lanes / run->w->lanes * run->w->lanes, tile->columns - first)};
+  size_t needed = (p.count + NTK_LANES - 1) / NTK_LANES * NTK_LANES, tables = run->program->tables;
+  p.lanes = smaller(needed, run->w->lanes);
+  p.blocks = (p.count + p.lanes - 1) / p.lanes;
+  for (size_t b = 0; b < p.blocks; b++) {
+    const double *from[NTK_IMAGE_LANES], *pixels[NTK_IMAGE_LANES];
+    for (size_t l = 0; l < p.lanes; l++) {
+      size_t column = tile->column + first + smaller(b * p.lanes + l, p.count - 1);
+      from[l] = ntk_image_tables_of(run->kernel, z, column);
+      pixels[l] = z->inputs + column * z->dimension;
+    }
+    interleave(p.lanes, tables, from, block_of(run, &p, b));
+    interleave(p.lanes, z->dimension, pixels, block_of(run, &p, b) + tables * p.lanes);
+  }
+  return p;
+}
+
+/* The output of the row and the block. */
+static const double *evaluate(const ntk_image_run *run, bool gradient) {
+  ntk_image_slot *slot = ntk_image_slot_of(run, 0, run->program->segments[0].root);
+  ntk_image_forward(run, 0, NONE, gradient);
+  if (!run->ntk) return slot->r;
+  if (slot->t) return slot->t;
+  memset(run->w->scratch, 0, run->lanes * sizeof(double)); /* no weights at all */
+  return run->w->scratch;
 }
 
 static void values(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld) {
   ntk_image_run run = start(kernel, workspace, tile);
-  /* Blocks outermost: the columns' tables are larger than a row's. */
-  for (size_t j = 0; j < tile->columns; j += run.w->lanes) {
-    size_t count = smaller(run.w->lanes, tile->columns - j);
-    for (size_t i = 0; i < tile->rows; i++) {
-      choose_row(&run, tile->row + i);
-      memcpy(out + i * ld + j, evaluate(&run, tile, j, count), count * sizeof *out);
+  panel p;
+  for (size_t first = 0; first < tile->columns; first += p.count) {
+    p = fill_panel(&run, tile, first);
+    /* Blocks outermost: one block's tables stay near, rows come in a stream. */
+    for (size_t b = 0; b < p.blocks; b++) {
+      choose_block(&run, &p, b);
+      for (size_t i = 0; i < tile->rows; i++) {
+        choose_row(&run, tile, i);
+        memcpy(out + i * ld + first + b * p.lanes, evaluate(&run, false), columns_of(&p, b) * sizeof *out);
+      }
     }
   }
 }
 
 static void clear(const ntk_image_run *run) {
-  size_t lanes = run->w->lanes;
+  size_t lanes = run->lanes;
   for (size_t v = 0; v <= run->program->count; v++) memset(run->w->alpha[v], 0, ntk_image_positions(run->program, v) * lanes * sizeof(double));
-  memset(run->w->gradient, 0, run->x->dimension * lanes * sizeof(double));
+  memset(run->w->gradient, 0, run->kernel->dimension * lanes * sizeof(double));
 }
 
 /* Adjoint of the evaluated block with the weights `seeds` of its lanes. */
 static void reverse(const ntk_image_run *run, const double *seeds, size_t stride, size_t count) {
   const ntk_image_slot *slot = ntk_image_slot_of(run, 0, run->program->segments[0].root);
-  double *seed = run->ntk ? slot->tau : slot->beta;
-  if (run->ntk) memset(slot->beta, 0, run->w->lanes * sizeof *seed);
-  for (size_t j = 0; j < run->w->lanes; j++) seed[j] = j < count ? seeds[j * stride] : 0;
+  if (run->ntk && !slot->t) return;
+  double *seed = run->ntk ? slot->t : slot->r;
+  if (run->ntk) memset(slot->r, 0, run->lanes * sizeof *seed);
+  for (size_t j = 0; j < run->lanes; j++) seed[j] = j < count ? seeds[j * stride] : 0;
   ntk_image_reverse(run, 0, NONE);
 }
 
-static double factor_of(const ntk_image_run *run, size_t a) {
-  const double *factors = run->x->factors;
-  return (factors ? factors[run->row * run->x->dimension + a] : 1) / (double)run->program->channels;
+/* The output and its adjoint, by one evaluation of what is below the pooling layers where that is possible. */
+static const double *evaluate_both(ntk_image_run *run, const double *seeds, size_t stride, size_t count) {
+  run->sums = run->program->ends_linear;
+  if (run->sums) reverse(run, seeds, stride, count);
+  const double *k = evaluate(run, true);
+  memcpy(run->w->output, k, count * sizeof *k);
+  if (!run->sums) reverse(run, seeds, stride, count);
+  run->sums = false;
+  return run->w->output;
+}
+
+static double factor_of(const ntk_image_run *run, const double *factors, size_t a) {
+  return (factors ? factors[a] : 1) / (double)run->program->channels;
+}
+
+static const double *factors_of(const ntk_tile *tile, size_t i) {
+  return tile->x->factors ? tile->x->factors + (tile->row + i) * tile->x->dimension : NULL;
 }
 
 static void gradients(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld) {
   ntk_image_run run = start(kernel, workspace, tile);
-  size_t d = kernel->dimension, lanes = run.w->lanes;
+  size_t d = kernel->dimension;
   const double one = 1;
-  for (size_t i = 0; i < tile->rows; i++) {
-    choose_row(&run, tile->row + i);
-    for (size_t j = 0; j < tile->columns; j += lanes) {
-      size_t count = smaller(lanes, tile->columns - j);
-      evaluate(&run, tile, j, count);
-      clear(&run);
-      reverse(&run, &one, 0, count);
-      ntk_image_reverse_diagonal(&run);
-      for (size_t k = 0; k < count; k++)
-        for (size_t a = 0; a < d; a++) out[(i * ld + j + k) * d + a] = factor_of(&run, a) * run.w->gradient[a * lanes + k];
+  panel p;
+  for (size_t first = 0; first < tile->columns; first += p.count) {
+    p = fill_panel(&run, tile, first);
+    for (size_t i = 0; i < tile->rows; i++) {
+      choose_row(&run, tile, i);
+      for (size_t b = 0; b < p.blocks; b++) {
+        size_t count = columns_of(&p, b);
+        double *to = out + (i * ld + first + b * p.lanes) * d;
+        choose_block(&run, &p, b);
+        clear(&run);
+        (void)evaluate_both(&run, &one, 0, count);
+        ntk_image_reverse_diagonal(&run);
+        for (size_t k = 0; k < count; k++)
+          for (size_t a = 0; a < d; a++) to[k * d + a] = factor_of(&run, factors_of(tile, i), a) * run.w->gradient[a * run.lanes + k];
+      }
     }
   }
 }
 
-/* The sum over lanes is linear in alpha: one group is enough from there on. */
-static void fold_alpha(ntk_image_run *run) {
-  size_t lanes = run->w->lanes;
-  for (size_t v = 0; v <= run->program->count; v++)
-    for (size_t a = 0; a < ntk_image_positions(run->program, v); a++) {
-      double *alpha = run->w->alpha[v] + a * lanes;
-      for (size_t j = NTK_LANES; j < lanes; j++) alpha[j % NTK_LANES] += alpha[j];
+/* `count` arrays of `lanes` into arrays of one group: what follows is linear, sums over lanes do. */
+static void fold(size_t count, size_t lanes, double *field) {
+  for (size_t a = 0; a < count; a++)
+    for (size_t j = 0; j < lanes; j++) {
+      double value = field[a * lanes + j];
+      field[a * NTK_LANES + j % NTK_LANES] = j < NTK_LANES ? value : field[a * NTK_LANES + j % NTK_LANES] + value;
     }
-  run->groups = 1;
 }
 
-static void add_gradient(ntk_image_run *run, double *gradient) {
-  size_t lanes = run->w->lanes;
-  fold_alpha(run);
+static void add_gradient(ntk_image_run *run, const double *factors, double *gradient) {
+  if (run->lanes > NTK_LANES) {
+    for (size_t v = 0; v <= run->program->count; v++) fold(ntk_image_positions(run->program, v), run->lanes, run->w->alpha[v]);
+    fold(run->kernel->dimension, run->lanes, run->w->gradient);
+    run->lanes = NTK_LANES;
+  }
   ntk_image_reverse_diagonal(run);
-  for (size_t a = 0; a < run->x->dimension; a++) {
+  for (size_t a = 0; a < run->kernel->dimension; a++) {
     double sum = 0;
-    for (size_t j = 0; j < lanes; j++) sum += run->w->gradient[a * lanes + j];
-    gradient[a] += factor_of(run, a) * sum;
+    for (size_t j = 0; j < NTK_LANES; j++) sum += run->w->gradient[a * NTK_LANES + j];
+    gradient[a] += factor_of(run, factors, a) * sum;
   }
 }
 
 static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const double *w, double *value,
                   double *gradient) {
   ntk_image_run run = start(kernel, workspace, tile);
-  for (size_t i = 0; i < tile->rows; i++) {
-    choose_row(&run, tile->row + i);
-    if (gradient) clear(&run);
-    for (size_t j = 0; j < tile->columns; j += run.w->lanes) {
-      size_t count = smaller(run.w->lanes, tile->columns - j);
-      const double *k = evaluate(&run, tile, j, count);
-      for (size_t b = 0; value && b < c; b++)
-        for (size_t l = 0; l < count; l++) value[i * c + b] += k[l] * w[(j + l) * c + b];
-      if (gradient) reverse(&run, w + j * c, c, count);
+  panel p;
+  for (size_t first = 0; first < tile->columns; first += p.count) {
+    p = fill_panel(&run, tile, first);
+    for (size_t i = 0; i < tile->rows; i++) {
+      choose_row(&run, tile, i);
+      for (size_t b = 0; b < p.blocks; b++) {
+        size_t count = columns_of(&p, b);
+        const double *weights = w + (first + b * p.lanes) * c;
+        choose_block(&run, &p, b);
+        if (gradient && !b) clear(&run);
+        const double *k = gradient ? evaluate_both(&run, weights, c, count) : evaluate(&run, false);
+        for (size_t a = 0; value && a < c; a++)
+          for (size_t l = 0; l < count; l++) value[i * c + a] += k[l] * weights[l * c + a];
+      }
+      if (gradient) add_gradient(&run, factors_of(tile, i), gradient + i * kernel->dimension);
     }
-    if (gradient) add_gradient(&run, gradient + i * kernel->dimension);
   }
 }
 
@@ -120,28 +198,11 @@ static size_t tables(const ntk_kernel *kernel) { return kernel->image->tables; }
 
 static ntk_error *make_workspace(const ntk_kernel *kernel, ntk_workspace *workspace) { return ntk_image_workspace_create(kernel, &workspace->image); }
 
-/* Evaluations of one class of each segment, times the classes that pooling asks for. */
-static double segment_cost(const ntk_image_program *program, size_t segment, double classes) {
-  double cost = 0;
-  for (size_t v = 0; v <= program->count; v++) {
-    if (!program->segments[segment].member[v]) continue;
-    const ntk_image_op *op = v ? &program->ops[v - 1] : NULL;
-    cost += classes * (op ? op->cost : 0.5 * (double)program->channels) * (double)ntk_image_positions(program, v);
-    if (!op || op->kind != NTK_IMAGE_POOL) continue;
-    double below = 1;
-    for (size_t a = 0; a < 2; a++) below *= 2 * (double)op->axis[a].size - 1;
-    cost += segment_cost(program, op->child, classes * below) * (op->axis[0].size == op->axis[0].in ? 0.25 : 1);
-  }
-  return cost;
-}
-
-static double cost(const ntk_kernel *kernel) { return segment_cost(kernel->image, 0, 1); }
-
 const ntk_evaluator ntk_image_evaluator = {.tables = tables,
                                            .prepare = ntk_image_prepare,
                                            .workspace = make_workspace,
                                            .values = values,
                                            .gradients = gradients,
                                            .apply = apply,
-                                           .cost = cost,
-                                           .gradient_factor = 4};
+                                           .cost = ntk_image_cost,
+                                           .gradient_factor = 2.2};

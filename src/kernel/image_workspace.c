@@ -16,51 +16,60 @@ static size_t all_positions(const ntk_image_program *program) {
   return sum;
 }
 
-/* Doubles a lane. */
-static size_t lane_size(const ntk_kernel *kernel) {
-  const ntk_image_program *program = kernel->image;
-  size_t size = kernel->dimension + most_columns(program);
-  for (size_t v = 0; v <= program->count; v++) {
-    size += ntk_image_positions(program, v);
-    for (size_t s = 0; s < program->segment_count; s++)
-      if (program->segments[s].member[v]) size += 5 * ntk_image_positions(program, v);
-  }
-  return program->has_pool ? size + kernel->dimension + program->tables : size;
-}
+/* The next `positions` x lanes doubles; only counts them while there is no memory. */
+typedef struct {
+  double *memory;
+  size_t used, lanes;
+} cutter;
 
-static size_t lanes_of(size_t lane) {
-  size_t lanes = NTK_IMAGE_BUDGET / (lane * sizeof(double)) / NTK_LANES * NTK_LANES;
-  return lanes < NTK_LANES ? NTK_LANES : lanes > NTK_IMAGE_LANES ? NTK_IMAGE_LANES : lanes;
-}
-
-/* The next `positions` x lanes doubles. */
-static double *cut(double **free_memory, size_t positions, size_t lanes) {
-  double *field = *free_memory;
-  *free_memory += positions * lanes;
+static double *cut(cutter *c, size_t positions) {
+  double *field = c->memory ? c->memory + c->used : NULL;
+  c->used += positions * c->lanes;
   return field;
 }
 
-static void cut_fields(const ntk_kernel *kernel, ntk_image_workspace *w) {
+static void cut_segment(const ntk_kernel *kernel, ntk_image_workspace *w, size_t index, cutter *c) {
   const ntk_image_program *program = kernel->image;
-  double *memory = w->memory, *diagonals = w->diagonals;
-  size_t values = program->count + 1;
-  w->gradient = cut(&memory, kernel->dimension, w->lanes);
-  w->scratch = cut(&memory, most_columns(program), w->lanes);
-  for (size_t v = 0; v < values; v++) {
-    size_t positions = ntk_image_positions(program, v);
-    w->alpha[v] = cut(&memory, positions, w->lanes);
-    w->q[v] = cut(&diagonals, positions, 1);
-    w->t[v] = cut(&diagonals, positions, 1);
-    for (size_t s = 0; s < program->segment_count; s++) {
-      if (!program->segments[s].member[v]) continue;
-      ntk_image_slot *slot = &w->slots[s * values + v];
-      double **const fields[] = {&slot->r, &slot->delta, &slot->t, &slot->beta, &slot->tau};
-      for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) *fields[f] = cut(&memory, positions, w->lanes);
+  const ntk_image_segment *segment = &program->segments[index];
+  const size_t values = program->count + 1;
+  for (size_t b = 0; b < segment->buffers; b++) {
+    double *r = cut(c, segment->sizes[b]), *delta = cut(c, segment->sizes[b]), *t = cut(c, segment->sizes[b]);
+    for (size_t v = 0; c->memory && v < values; v++)
+      if (segment->member[v] && segment->buffer[v] == b)
+        w->slots[index * values + v] = (ntk_image_slot){.r = r, .delta = delta, .t = kernel->mode & NTK_MODE_NTK && !program->still[v] ? t : NULL};
+  }
+  for (size_t v = 1; v < values; v++) {
+    if (!segment->member[v] || program->ops[v - 1].kind != NTK_IMAGE_POINTWISE) continue;
+    for (size_t s = 0; s < NTK_IMAGE_SLOPES; s++) {
+      double *slopes = cut(c, ntk_image_positions(program, v));
+      if (c->memory) w->slots[index * values + v].slopes[s] = slopes;
     }
   }
-  if (!program->has_pool) return;
-  w->view.columns = cut(&memory, kernel->dimension, w->lanes);
-  w->view.variances = cut(&memory, program->tables, w->lanes);
+}
+
+static void cut_fields(const ntk_kernel *kernel, ntk_image_workspace *w, cutter *c) {
+  const ntk_image_program *program = kernel->image;
+  w->gradient = cut(c, kernel->dimension);
+  w->scratch = cut(c, 3 * most_columns(program));
+  for (size_t v = 0; v <= program->count; v++) {
+    double *alpha = cut(c, ntk_image_positions(program, v));
+    if (c->memory) w->alpha[v] = alpha;
+  }
+  for (size_t s = 0; s < program->segment_count; s++) cut_segment(kernel, w, s, c);
+  for (size_t v = 1; program->ends_linear && v <= program->count; v++) {
+    if (!program->segments[0].member[v] || !program->ops[v - 1].child) continue;
+    double *r = cut(c, ntk_image_positions(program, v)), *t = cut(c, ntk_image_positions(program, v));
+    if (c->memory) w->sums[v] = (ntk_image_slot){.r = r, .t = w->slots[v].t ? t : NULL};
+  }
+  if (program->has_pool) w->view = cut(c, program->tables + kernel->dimension);
+}
+
+/* Fields that a value's evaluation goes through, doubles a lane. */
+static size_t field_size(const ntk_image_program *program) {
+  size_t size = 0;
+  for (size_t s = 0; s < program->segment_count; s++)
+    for (size_t b = 0; b < program->segments[s].buffers; b++) size += 3 * program->segments[s].sizes[b];
+  return size;
 }
 
 static bool has_series(const ntk_image_program *program) {
@@ -69,25 +78,65 @@ static bool has_series(const ntk_image_program *program) {
   return false;
 }
 
+static bool has_passes(const ntk_kernel *kernel) {
+  for (size_t i = 0; i < kernel->image->count; i++) {
+    const ntk_image_op *op = &kernel->image->ops[i];
+    if (op->kind == NTK_IMAGE_POINTWISE && !op->norm && !kernel->engine->image->layer[op->dual]) return true;
+  }
+  return false;
+}
+
+static size_t whole_groups(size_t lanes, size_t most) {
+  lanes = lanes / NTK_LANES * NTK_LANES;
+  return lanes < NTK_LANES ? NTK_LANES : lanes > most ? most : lanes;
+}
+
+static ntk_error *make_taps(const ntk_image_program *program, ntk_image_workspace *w) {
+  size_t used = 0;
+  NTK_TRY(NTK_NEW(4 * program->count, &w->taps));
+  for (int round = 0; round < 2; round++) {
+    if (round) NTK_TRY(NTK_NEW(used, &w->tap_memory));
+    used = 0;
+    for (size_t i = 0; i < 4 * program->count; i++) {
+      const ntk_axis *axis = &program->ops[i / 4].axis[i / 2 % 2];
+      size_t starts = (axis->in > axis->out ? axis->in : axis->out) + 1,
+             entries = ntk_class_most_taps(axis, program->ops[i / 4].kind == NTK_IMAGE_POOL);
+      if (round) w->taps[i] = (ntk_image_axis_taps){.start = w->tap_memory + used, .list = w->tap_memory + used + starts};
+      used += starts + entries;
+    }
+  }
+  return NULL;
+}
+
 static ntk_error *allocate(const ntk_kernel *kernel, ntk_image_workspace *w) {
   const ntk_image_program *program = kernel->image;
-  size_t values = program->count + 1, most = program->height > program->width ? program->height : program->width, lane = lane_size(kernel);
-  w->lanes = lanes_of(lane);
-  NTK_TRY(NTK_NEW(lane * w->lanes, &w->memory));
+  size_t values = program->count + 1, budget = has_passes(kernel) ? NTK_IMAGE_PASS_FIELDS : NTK_IMAGE_FIELDS;
+  size_t column = program->tables + kernel->dimension;
+  w->lanes = whole_groups(budget / (field_size(program) * sizeof(double)), NTK_IMAGE_LANES);
+  w->panel_lanes = whole_groups(NTK_IMAGE_PANEL / (column * sizeof(double)), NTK_IMAGE_PANEL_LANES);
+  if (w->panel_lanes < w->lanes) w->panel_lanes = w->lanes;
+  NTK_TRY(NTK_NEW(w->panel_lanes * column, &w->panel));
   NTK_TRY(NTK_NEW(values * program->segment_count, &w->slots));
+  NTK_TRY(NTK_NEW(values, &w->sums));
   NTK_TRY(NTK_NEW(values, &w->alpha));
   NTK_TRY(NTK_NEW((size_t)NTK_STATES * NTK_BLOCK, &w->in));
   NTK_TRY(NTK_NEW((size_t)NTK_STATES * NTK_BLOCK, &w->out));
   if (has_series(program)) NTK_TRY(NTK_NEW(NTK_FEATURES_SCRATCH(w->lanes / NTK_LANES), &w->features));
   for (size_t j = 0; j < NTK_BLOCK; j++) w->in[NTK_R_B * NTK_BLOCK + j] = 1;
-  for (size_t i = 0; i < 2; i++) NTK_TRY(NTK_NEW(most * (program->most_taps + 1), &w->taps[i]));
-  NTK_TRY(NTK_NEW(program->tables, &w->row));
+  NTK_TRY(make_taps(program, w));
   NTK_TRY(NTK_NEW(values, &w->q));
   NTK_TRY(NTK_NEW(values, &w->t));
   NTK_TRY(NTK_NEW(2 * all_positions(program), &w->diagonals));
-  w->view.count = 1, w->view.dimension = kernel->dimension, w->view.stride = w->lanes;
-  NTK_TRY(NTK_NEW(kernel->dimension, &w->view.inputs));
-  cut_fields(kernel, w);
+  cutter c = {.memory = w->diagonals, .lanes = 1};
+  for (size_t v = 0; v < values; v++) {
+    w->q[v] = cut(&c, ntk_image_positions(program, v));
+    w->t[v] = cut(&c, ntk_image_positions(program, v));
+  }
+  c = (cutter){.lanes = w->lanes};
+  cut_fields(kernel, w, &c);
+  NTK_TRY(NTK_NEW(c.used, &w->memory));
+  c = (cutter){.memory = w->memory, .lanes = w->lanes};
+  cut_fields(kernel, w, &c);
   return NULL;
 }
 
@@ -107,14 +156,14 @@ void ntk_image_workspace_free(ntk_image_workspace **workspace) {
   free(w->t);
   free(w->memory);
   free(w->slots);
+  free(w->sums);
   free(w->alpha);
-  free(w->row);
+  free(w->panel);
   free(w->features);
   free(w->in);
   free(w->out);
-  free(w->taps[0]);
-  free(w->taps[1]);
-  free(w->view.inputs);
+  free(w->taps);
+  free(w->tap_memory);
   free(w);
   *workspace = NULL;
 }

@@ -58,8 +58,8 @@ struct ntk_prepared {
   double *points;          /* n x d, as given */
   double *inputs;          /* n x d, transformed; `points` itself without a transform */
   double *factors;         /* n x d, derivative of the transform; NULL without */
-  double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION or for images; else NULL */
-  double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; see image_program.h for images */
+  double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION and not for images; else NULL */
+  double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; of images [point*tables + table] */
   double *angles;          /* of a chain: see chain.c */
   float *singles;          /* tables of a chain that is computed in single precision: chain.c */
   double *diagonal;        /* k(x, x) */

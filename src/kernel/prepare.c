@@ -33,7 +33,7 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
     NTK_TRY(NTK_NEW(n * d, &p->inputs));
     NTK_TRY(NTK_NEW(n * d, &p->factors));
   }
-  if (d <= NTK_DIRECT_DIMENSION || kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
+  if (d <= NTK_DIRECT_DIMENSION && !kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
   NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
   if (kernel->chain > 1) NTK_TRY(NTK_NEW((kernel->chain - 1) * NTK_CHAIN_ANGLES * p->stride, &p->angles));
   if (kernel->single && kernel->chain) NTK_TRY(NTK_NEW(kernel->chain * NTK_CHAIN_TABLES * p->stride, &p->singles));
@@ -109,7 +109,7 @@ static ntk_error *evaluate_diagonal(const ntk_kernel *kernel, ntk_prepared *p) {
 }
 
 static void pad_tables(const ntk_kernel *kernel, ntk_prepared *p) {
-  pad(p->variances, kernel->evaluator->tables(kernel), p->count, p->stride);
+  if (!kernel->image) pad(p->variances, kernel->evaluator->tables(kernel), p->count, p->stride);
   if (p->columns) pad(p->columns, p->dimension, p->count, p->stride);
   if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, p->count, p->stride);
   if (p->singles) ntk_chain_round(kernel, p);

@@ -55,7 +55,7 @@ ntk_error *ntk_program_layer(ntk_program *program, size_t from, size_t to, ntk_d
 }
 
 ntk_error *ntk_program_norm(ntk_program *program, size_t from, size_t to) {
-  return append(program, (ntk_op){.kind = NTK_OP_NORM, .from = from, .to = to, .cost = 0.7});
+  return append(program, (ntk_op){.kind = NTK_OP_NORM, .from = from, .to = to, .cost = 0.7, .dense = {1, 0, 0, 0}});
 }
 
 ntk_error *ntk_program_sum(ntk_program *program, size_t from, size_t to) {

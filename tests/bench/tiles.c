@@ -24,23 +24,37 @@ typedef struct {
   size_t d;
   int gradient;
   double operations; /* of an entry on lanes, products left out; 0 = not counted */
+  size_t points;     /* 0 = POINTS */
 } bench_case;
 
+/* Images of 32 x 32 pixels with 3 channels. Pairs of pixels that reach an activation count as entries of a layer do; a window of k x k pixels 2k for
+ * each of r, T and (where the two pixels are one) delta, their adjoints as much again; the products with the channels 2 x 3. */
+#define IMAGE "image: {height: 32, width: 32, channels: 3}"
+#define DCGAN "{type: dcgan, " IMAGE ", activation: relu}"
+#define POOLED \
+  "{type: layers, " IMAGE ", layers: [{conv: {size: 3}}, activation: relu, {conv: {size: 3}}, activation: relu, global_average_pool, dense]}"
+enum { DCGAN_PIXELS = 1024 + 256 + 64 + 16, DCGAN_WINDOWS = 1024 * 2 * 6 + (256 + 64 + 16 + 1) * 3 * 8, DCGAN_INPUT = 1024 * 6 };
+enum { POOLED_PAIRS = 1024 * 1024, POOLED_WINDOWS = 6 + 2 * 6 };
+
 static const bench_case cases[] = {
-    {"relu x 3, value", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 2, 0, 3 * 45},
-    {"relu x 3, value", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 32, 0, 3 * 45},
-    {"relu x 3, value", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 784, 0, 3 * 45},
-    {"relu x 3, value + gradient", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 2, 1, 3 * 59},
-    {"relu x 3, value + gradient", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 32, 1, 3 * 59},
-    {"relu x 3, value + gradient", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 784, 1, 3 * 59},
-    {"erf x 3, value + gradient", "{type: mlp, depth: 3, activation: erf, bias_stddev: 1}", 2, 1, 0},
-    {"gelu x 3, value + gradient", "{type: mlp, depth: 3, activation: gelu, bias_stddev: 1}", 2, 1, 0},
-    {"tanh x 3 (q <= 1), value", "{type: mlp, depth: 3, activation: tanh, weight_stddev: 0.8, bias_stddev: 0.3}", 2, 0, 0},
-    {"tanh x 3 (q <= 1), v. + gradient", "{type: mlp, depth: 3, activation: tanh, weight_stddev: 0.8, bias_stddev: 0.3}", 2, 1, 0},
-    {"tanh x 3 (q <= 4), v. + gradient", "{type: mlp, depth: 3, activation: tanh, weight_stddev: 1.5, bias_stddev: 1}", 2, 1, 0},
-    {"softplus x 3, value + gradient", "{type: mlp, depth: 3, activation: softplus, bias_stddev: 1}", 2, 1, 0},
-    {"mish x 3, value + gradient", "{type: mlp, depth: 3, activation: mish, bias_stddev: 1}", 2, 1, 0},
-    {"rbf, value + gradient", "{type: rbf, bandwidth: 1}", 2, 1, 0},
+    {"relu x 3, value", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 2, 0, 3 * 45, 0},
+    {"relu x 3, value", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 32, 0, 3 * 45, 0},
+    {"relu x 3, value", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 784, 0, 3 * 45, 0},
+    {"relu x 3, value + gradient", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 2, 1, 3 * 59, 0},
+    {"relu x 3, value + gradient", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 32, 1, 3 * 59, 0},
+    {"relu x 3, value + gradient", "{type: mlp, depth: 3, activation: relu, bias_stddev: 1}", 784, 1, 3 * 59, 0},
+    {"erf x 3, value + gradient", "{type: mlp, depth: 3, activation: erf, bias_stddev: 1}", 2, 1, 0, 0},
+    {"gelu x 3, value + gradient", "{type: mlp, depth: 3, activation: gelu, bias_stddev: 1}", 2, 1, 0, 0},
+    {"tanh x 3 (q <= 1), value", "{type: mlp, depth: 3, activation: tanh, weight_stddev: 0.8, bias_stddev: 0.3}", 2, 0, 0, 0},
+    {"tanh x 3 (q <= 1), v. + gradient", "{type: mlp, depth: 3, activation: tanh, weight_stddev: 0.8, bias_stddev: 0.3}", 2, 1, 0, 0},
+    {"tanh x 3 (q <= 4), v. + gradient", "{type: mlp, depth: 3, activation: tanh, weight_stddev: 1.5, bias_stddev: 1}", 2, 1, 0, 0},
+    {"softplus x 3, value + gradient", "{type: mlp, depth: 3, activation: softplus, bias_stddev: 1}", 2, 1, 0, 0},
+    {"mish x 3, value + gradient", "{type: mlp, depth: 3, activation: mish, bias_stddev: 1}", 2, 1, 0, 0},
+    {"rbf, value + gradient", "{type: rbf, bandwidth: 1}", 2, 1, 0, 0},
+    {"dcgan, value", DCGAN, 3072, 0, DCGAN_PIXELS * 45.0 + DCGAN_WINDOWS + DCGAN_INPUT, 64},
+    {"dcgan, value + gradient", DCGAN, 3072, 1, DCGAN_PIXELS * 59.0 + 2 * DCGAN_WINDOWS + 2 * DCGAN_INPUT, 64},
+    {"pooled cnn, value", POOLED, 3072, 0, POOLED_PAIRS *(2 * 45.0 + POOLED_WINDOWS + 3), 8},
+    {"pooled cnn, value + gradient", POOLED, 3072, 1, POOLED_PAIRS *(2 * 59.0 + 2 * POOLED_WINDOWS + 6), 8},
 };
 
 typedef struct {
@@ -99,6 +113,7 @@ static double entry_time(const bench_case *c, bench_problem *p) {
 
 static double operations_of(const bench_case *c) {
   if (c->operations == 0) return 0;
+  if (c->points) return c->operations; /* images: all of it */
   return c->operations + (double)c->d * ((c->d <= NTK_DIRECT_DIMENSION ? 2 : 1) + c->gradient);
 }
 
@@ -126,7 +141,8 @@ static ntk_error *run(bench_job *job, const bench_case *c) {
   bench_problem p;
   double entry[REPEATS], flops[REPEATS], peak[REPEATS];
   size_t repeats = job->smoke ? SMOKE_REPEATS : REPEATS;
-  ntk_error *err = make(c, job->smoke ? SMOKE_POINTS : POINTS, &p);
+  size_t points = c->points ? c->points : POINTS;
+  ntk_error *err = make(c, job->smoke && points > SMOKE_POINTS ? SMOKE_POINTS : points, &p);
   if (!err) {
     (void)entry_time(c, &p);
     (void)bench_machine_rate(&job->dgemm);
@@ -155,7 +171,7 @@ static ntk_error *run_activations(bench_job *job) {
              : coefficients ? "coefficients: [0, 1, 0.5]"
                             : "");
     snprintf(label, sizeof label, "activation %s", name);
-    const bench_case one = {label, network, 2, 1, 0};
+    const bench_case one = {label, network, 2, 1, 0, 0};
     NTK_TRY(run(job, &one));
   }
   return NULL;

@@ -58,6 +58,7 @@ CASES = [
     ({"train.integrator": "adaptive", "discriminator.carry_over": True}, "train.integrator: carry_over and batch"),
     ({"generator": KERNEL, "train.optimizer": "adam"}, "train.optimizer: adam acts on the coordinates of free points"),
     ({"generator": {**KERNEL, "latent": cloud(points=3)}}, "generator.latent has 3 points"),
+    ({"train.gradient": "total", "discriminator.loss": "hinge", "discriminator.momentum": 0.5}, "discriminator.momentum: loss hinge has none"),
     ({"train.gradient": "total", "discriminator.loss": "hinge"}, "train.gradient: total differentiates the training of smooth losses"),
     ({"discriminator.time": "infinite"}, "discriminator.time: no limit for infinite time with loss ipm"),
     ({"discriminator.time": "infinite", "discriminator.loss": "vanilla_closed_form"}, "discriminator.time: no limit"),

@@ -200,3 +200,11 @@ def test_points_that_span_nothing_are_refused(tmp_path, through, said):
     }
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     assert said in ntkgan("run", tmp_path / "study.yaml", "-o", tmp_path / "out", "--ranks", 1, status=1).stderr
+
+
+def test_times_may_be_given_one_by_one(tmp_path, points):
+    """--time 1.7 --time '[5, infinite]' is --time '[1.7, 5, infinite]'."""
+    one = at(tmp_path, points[0], time=[TIME, 5.0, "infinite"])
+    apart = field(tmp_path, "--at", tmp_path / "at.npy", "--time", "[5, infinite]")
+    assert list(apart["time"]) == [TIME, 5.0, np.inf] and apart.keys() == one.keys()
+    assert all(apart[name].tobytes() == one[name].tobytes() for name in one)

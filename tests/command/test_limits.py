@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
 from studies import STUDY, events, has_checkpoint, kill_all, start, state, study, wait_for
@@ -84,3 +85,10 @@ def test_a_read_only_folder_is_told(study, tmp_path, monkeypatch):
     run = f"{PROGRAM} run {study} -o disk/out --set train.iterations=2 --only ipm/5"
     done = small_disk(20, f"mount -o remount,ro disk; {run} --ranks 1; echo $?; {run} --ranks 2; echo $?")
     assert done.stdout.split() == ["3", "3"] and done.stderr.count("Read-only file system") == 2, done.stdout + done.stderr
+
+
+def test_a_process_alone_needs_no_temporary_folder(tmp_path):
+    """Open MPI's folder under TMPDIR is shared by all jobs of a user, and lost when another one ends just then."""
+    np.save(tmp_path / "x.npy", np.arange(6.0).reshape(3, 2))
+    done = ntkgan("metric", "energy", tmp_path / "x.npy", tmp_path / "x.npy", env={"TMPDIR": "/dev/null/none"})
+    assert "energy" in done.stdout

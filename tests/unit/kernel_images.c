@@ -1,4 +1,5 @@
 // ranks: 1
+#include "kernel/kernel.h"
 #include "unit/kernel_fixture.h"
 
 enum { HEIGHT = 4, WIDTH = 5, CHANNELS = 2, D = HEIGHT * WIDTH * CHANNELS };
@@ -100,7 +101,8 @@ static void tiles_agree_and_are_symmetric(void **state) {
         for (size_t b = 0; b < C; b++) value[r * C + b] -= k[r * M + j] * w[j * C + b];
         for (size_t a = 0; a < D; a++) gradient[r * D + a] -= gradients[(r * M + j) * D + a] * w[j * C];
       }
-    assert_true(largest(N * C, value) < 1e-12 * largest(N * M, k));
+    /* Series end earlier where no gradient is wanted. */
+    assert_true(largest(N * C, value) < (100 * value_accuracy(IMAGE_NETWORKS[i]) < 1e-11 ? 1e-12 : 1e-10) * largest(N * M, k));
     assert_true(largest(N * D, gradient) < 1e-11 * largest(N * M * D, gradients));
   }
 }
@@ -231,6 +233,26 @@ static void pooled_circular_networks_are_invariant(void **state) {
   }
 }
 
+static double cost_of(const char *network, size_t d) {
+  ntk_kernel *kernel;
+  OK(ntk_kernel_parse(network, "ntk", d, &kernel));
+  double cost = ntk_kernel_cost(kernel, 0);
+  assert_true(ntk_kernel_cost(kernel, 1) > cost);
+  ntk_kernel_free(&kernel);
+  return cost;
+}
+
+/* A plan counts pixels, with pooling pairs of pixels: 2 and 4 times as many with twice the lines. */
+static void cost_counts_pairs_of_positions(void **state) {
+  (void)state;
+#define LINES(lines, end) "{type: layers, image: {height: " lines ", width: 8, channels: 2}, layers: [{conv: {size: 3}}, activation: relu, " end "]}"
+  double flat = cost_of(LINES("8", "flatten"), 128), flat_twice = cost_of(LINES("16", "flatten"), 256);
+  double pooled = cost_of(LINES("8", "global_average_pool"), 128), pooled_twice = cost_of(LINES("16", "global_average_pool"), 256);
+  CLOSE(flat_twice / flat, 2, 0.02);
+  CLOSE(pooled_twice / pooled, 4, 0.05);
+  assert_true(pooled > 32 * flat && pooled < 128 * flat);
+}
+
 static void mistakes_are_placed(void **state) {
   (void)state;
   static const struct {
@@ -269,6 +291,7 @@ int main(void) {
       cmocka_unit_test(residual_and_parallel_are_sums),
       cmocka_unit_test(one_pixel_is_a_vector),
       cmocka_unit_test(pooled_circular_networks_are_invariant),
+      cmocka_unit_test(cost_counts_pairs_of_positions),
       cmocka_unit_test(mistakes_are_placed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

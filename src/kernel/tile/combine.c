@@ -8,39 +8,24 @@
 /** sqrt(q s) - r without cancellation for small angles. */
 NTK_INLINE double shortfall(double norm, double r, double s2) { return r > 0 ? s2 / ntk_larger(norm + r, DBL_MIN) : norm - r; }
 
-NTK_INLINE void norm_pass(const ntk_pass *pass, const bool ntk, const bool gradient) {
+/* (x - mean)/sqrt(variance + epsilon) over the units: as a dual function, whose variances behind it are q/(q + epsilon). */
+NTK_INLINE ntk_dual normalise(const ntk_pass *pass, ntk_pair pair) {
   const double eps = NTK_NORM_EPSILON;
-  const double *in = pass->in;
-  double *out = pass->out;
-  const double *column_q = pass->before.q, *column_root = pass->before.root, *after_root = pass->after.root;
   const ntk_variance row = pass->row_before;
-  const double root_after = pass->row_after.root, root_eps = sqrt(row.q + eps), row_factor = 1 / root_eps, square = row_factor * row_factor;
-  const size_t count = pass->groups * NTK_LANES;
-#pragma omp simd
-  for (size_t j = 0; j < count; j++) {
-    double r = in[NTK_R * NTK_BLOCK + j], s2 = in[NTK_S2 * NTK_BLOCK + j], p = in[NTK_P * NTK_BLOCK + j];
-    double delta = in[NTK_DELTA * NTK_BLOCK + j];
-    double column_eps = sqrt(column_q[j] + eps), f = row_factor / column_eps;
-    double p_after = eps * f * f * p, roots = p_after / ntk_larger(root_after + after_root[j], DBL_MIN);
-    out[NTK_R * NTK_BLOCK + j] = f * r;
-    out[NTK_S2 * NTK_BLOCK + j] = f * f * s2;
-    out[NTK_DELTA * NTK_BLOCK + j] = roots * roots + 2 * f * shortfall(row.root * column_root[j], r, s2);
-    out[NTK_P * NTK_BLOCK + j] = p_after;
-    double t = 0;
-    if (ntk) {
-      t = f * in[NTK_T * NTK_BLOCK + j];
-      out[NTK_T * NTK_BLOCK + j] = t;
-    }
-    if (gradient) {
-      double fall = f * (0.5 * (p + delta) + eps * p * row_factor / (root_eps + column_eps));
-      out[NTK_DELTA_A * NTK_BLOCK + j] = f * in[NTK_DELTA_A * NTK_BLOCK + j] - fall * square * row.tangent;
-      out[NTK_R_B * NTK_BLOCK + j] = f * in[NTK_R_B * NTK_BLOCK + j];
-      if (ntk) {
-        out[NTK_T_A * NTK_BLOCK + j] = f * in[NTK_T_A * NTK_BLOCK + j] - 0.5 * t * square * row.tangent;
-        out[NTK_T_B * NTK_BLOCK + j] = f * in[NTK_T_B * NTK_BLOCK + j];
-      }
-    }
-  }
+  double root_eps = sqrt(row.q + eps), row_factor = 1 / root_eps, square = row_factor * row_factor;
+  double column_eps = sqrt(pair.s + eps), f = row_factor / column_eps;
+  double p_after = eps * f * f * pair.p, roots = p_after / ntk_larger(pass->row_after.root + pair.root_after, DBL_MIN);
+  ntk_dual v;
+  v.r = f * pair.r;
+  v.s2 = f * f * pair.s2;
+  v.delta = roots * roots + 2 * f * shortfall(row.root * pair.root, pair.r, pair.s2);
+  v.p = p_after;
+  v.v_dot = f;
+  v.v_r = f;
+  v.slope_a = -square * f * (0.5 * (pair.p + pair.delta) + eps * pair.p * row_factor / (root_eps + column_eps));
+  v.curve = 0;
+  v.curve_a = -0.5 * square * f;
+  return v;
 }
 
 NTK_INLINE void sum_pass(const ntk_pass *pass, const bool ntk, const bool gradient) {
@@ -78,14 +63,10 @@ NTK_INLINE void sum_pass(const ntk_pass *pass, const bool ntk, const bool gradie
   }
 }
 
-static void norm_nngp_value(const ntk_pass *pass) { norm_pass(pass, false, false); }
-static void norm_ntk_value(const ntk_pass *pass) { norm_pass(pass, true, false); }
-static void norm_nngp_gradient(const ntk_pass *pass) { norm_pass(pass, false, true); }
-static void norm_ntk_gradient(const ntk_pass *pass) { norm_pass(pass, true, true); }
 static void sum_nngp_value(const ntk_pass *pass) { sum_pass(pass, false, false); }
 static void sum_ntk_value(const ntk_pass *pass) { sum_pass(pass, true, false); }
 static void sum_nngp_gradient(const ntk_pass *pass) { sum_pass(pass, false, true); }
 static void sum_ntk_gradient(const ntk_pass *pass) { sum_pass(pass, true, true); }
 
-const ntk_pass_function NTK_TILE(ntk_norm)[NTK_MODES] = {norm_nngp_value, norm_ntk_value, norm_nngp_gradient, norm_ntk_gradient};
+NTK_LAYER_TABLE(norm, normalise);
 const ntk_pass_function NTK_TILE(ntk_sum)[NTK_MODES] = {sum_nngp_value, sum_ntk_value, sum_nngp_gradient, sum_ntk_gradient};

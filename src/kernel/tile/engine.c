@@ -5,6 +5,7 @@
 const ntk_engine NTK_TILE(ntk_engine) = {
     .input = NTK_TILE(ntk_input_direct),
     .input_products = NTK_TILE(ntk_input_products),
+    .input_pair = NTK_TILE(ntk_input_pair),
     .seed = NTK_TILE(ntk_input_seed),
     .layer = {[NTK_DUAL_IDENTITY] = NTK_TILE(ntk_layer_identity),
               [NTK_DUAL_AB_RELU] = NTK_TILE(ntk_layer_ab_relu),
@@ -21,7 +22,7 @@ const ntk_engine NTK_TILE(ntk_engine) = {
               [NTK_DUAL_ELU] = NTK_TILE(ntk_layer_elu),
               [NTK_DUAL_DROPOUT] = NTK_TILE(ntk_layer_dropout),
               [NTK_DUAL_SERIES] = NTK_TILE(ntk_layer_series)},
-    .norm = NTK_TILE(ntk_norm),
+    .norm = NTK_TILE(ntk_layer_norm),
     .sum = NTK_TILE(ntk_sum),
     .dot = NTK_TILE(ntk_reduce_dot),
     .add = NTK_TILE(ntk_reduce_add),

@@ -157,6 +157,7 @@ typedef struct {
   /* From x.z. Returns how many columns are so close to x or to its line that rounding shows; they have scratch[j] = 1, else 0. The caller puts
    * them right by direct differences. */
   size_t (*input_products)(const ntk_input *input);
+  void (*input_pair)(size_t dimension, const double *x, const double *z, double *state); /* of one pair, to arrays of NTK_BLOCK */
   void (*seed)(size_t groups, int mode, double *out);
   const ntk_pass_function *layer[NTK_DUAL_COUNT]; /* each indexed by mode */
   const ntk_pass_function *norm, *sum;

@@ -6,187 +6,259 @@
 #include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
 
-/* delta or its distance to an end of its range, relative: below, it is rounding and counts as 0. */
-#define ROUNDING 4e-15
+/* GCC's and clang's portable vectors: sums must stay in vector registers over the loop of taps. */
+typedef double vector __attribute__((vector_size(NTK_LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
+
+/* Not functions: those that return a vector have no fixed calling convention. */
+#define GET(field, index) (*(const vector *)((field) + (index)))
+#define AT(field, index) (*(vector *)((field) + (index)))
+
+NTK_INLINE void put(double *to, bool add, const vector *value) {
+  if (add) {
+    *(vector *)to += *value;
+  } else {
+    *(vector *)to = *value;
+  }
+}
 
 static void pixels(const ntk_image_pixels *p) {
   const double share = 1 / (double)p->channels;
-  for (size_t j = 0; j < p->groups * NTK_LANES; j += NTK_LANES) {
-    double r[NTK_LANES] = {0}, delta[NTK_LANES] = {0};
-    for (size_t c = 0; c < p->channels; c++) {
-      const double *z = p->z + c * p->stride + j, x = p->x[c];
-#pragma omp simd
-      for (size_t l = 0; l < NTK_LANES; l++) {
-        double difference = x - z[l];
-        r[l] += x * z[l];
-        delta[l] += difference * difference;
+  const size_t lanes = p->lanes, channels = p->channels;
+  for (size_t line = 0; line < p->patch.lines; line++) {
+    const size_t row = p->patch.row + line * p->patch.step, column = p->patch.column + line * p->patch.step;
+    const size_t element = p->patch.element + line * p->patch.element_step;
+    for (size_t i = 0; i < p->patch.count; i++) {
+      const double *x = p->x + (row + i) * channels, *z = p->z + (column + i) * channels * lanes;
+      for (size_t j = 0; j < lanes; j += NTK_LANES) {
+        vector r = {0}, delta = {0};
+        for (size_t c = 0; c < channels; c++) {
+          vector other = GET(z, c * lanes + j), difference = x[c] - other;
+          r += x[c] * other;
+          delta += difference * difference;
+        }
+        AT(p->r, (element + i) * lanes + j) = share * r;
+        if (p->delta) AT(p->delta, (element + i) * lanes + j) = share * delta;
       }
-    }
-#pragma omp simd
-    for (size_t l = 0; l < NTK_LANES; l++) {
-      p->r[j + l] = share * r[l];
-      p->delta[j + l] = share * delta[l];
     }
   }
 }
 
 static void pixels_adjoint(const ntk_image_pixels *p) {
-  const size_t count = p->groups * NTK_LANES;
-  const double *beta = p->beta, factor = p->factor;
-  for (size_t c = 0; c < p->channels; c++) {
-    const double *z = p->z + c * p->stride, x = p->shift * p->x[c];
-    double *gradient = p->gradient + c * p->lanes;
-#pragma omp simd
-    for (size_t j = 0; j < count; j++) gradient[j] += factor * beta[j] * (z[j] - x);
+  const size_t lanes = p->lanes, channels = p->channels;
+  for (size_t line = 0; line < p->patch.lines; line++) {
+    const size_t row = p->patch.row + line * p->patch.step, column = p->patch.column + line * p->patch.step;
+    const size_t element = p->patch.element + line * p->patch.element_step;
+    for (size_t i = 0; i < p->patch.count; i++) {
+      const double *x = p->x + (row + i) * channels, *z = p->z + (column + i) * channels * lanes;
+      double *gradient = p->gradient + (row + i) * channels * lanes;
+      for (size_t j = 0; j < lanes; j += NTK_LANES) {
+        const vector beta = p->factor * GET(p->beta, (element + i) * lanes + j);
+        for (size_t c = 0; c < channels; c++) {
+          const double shift = p->shift * x[c];
+          AT(gradient, c * lanes + j) += beta * (GET(z, c * lanes + j) - shift);
+        }
+      }
+    }
   }
 }
 
-NTK_INLINE void add_line(size_t count, const double *in, double *out) {
+/* Sum of lines of `in`, `count` numbers each. */
+static void sum_lines(size_t count, const double *in, const int *list, size_t lines, double *out) {
+  const double *a = in, *b = in, *c = in;
+  if (lines > 0) a = in + (size_t)list[0] * count;
+  if (lines > 1) b = in + (size_t)list[1] * count;
+  if (lines > 2) c = in + (size_t)list[2] * count;
+  if (lines == 0) memset(out, 0, count * sizeof *out);
+  if (lines == 1) memcpy(out, a, count * sizeof *out);
+  if (lines == 2) {
 #pragma omp simd
-  for (size_t j = 0; j < count; j++) out[j] += in[j];
+    for (size_t j = 0; j < count; j++) out[j] = a[j] + b[j];
+  } else if (lines == 3) {
+#pragma omp simd
+    for (size_t j = 0; j < count; j++) out[j] = a[j] + b[j] + c[j];
+  } else if (lines > 3) {
+    const double *d = in + (size_t)list[3] * count;
+#pragma omp simd
+    for (size_t j = 0; j < count; j++) out[j] = (a[j] + b[j]) + (c[j] + d[j]);
+  }
+  for (size_t t = 4; t < lines; t++) {
+    const double *more = in + (size_t)list[t] * count;
+#pragma omp simd
+    for (size_t j = 0; j < count; j++) out[j] += more[j];
+  }
 }
 
-/* scratch <- sum of the lines of `in` that a line of windows covers. */
-static void add_rows(const ntk_image_window *w, size_t row) {
-  const size_t count = w->groups * NTK_LANES, line = w->in_columns * w->lanes;
-  for (size_t x = 0; x < w->in_columns; x++) memset(w->scratch + x * w->lanes, 0, count * sizeof *w->scratch);
-  for (size_t t = 0; t < w->row_taps; t++) {
-    int from = w->rows[row * w->row_taps + t];
-    if (from < 0) continue;
-    const double *in = w->in + (size_t)from * line;
-    for (size_t x = 0; x < w->in_columns; x++) add_line(count, in + x * w->lanes, w->scratch + x * w->lanes);
+NTK_INLINE void sum_taps(const double *line, const int *list, int first, int end, size_t count, size_t j, vector *sum) {
+  const double *in = line + j;
+  const int taps = end - first;
+  const int *tap = list + first;
+  /* The usual windows without a loop. */
+  if (taps == 3) {
+    *sum = GET(in, (size_t)tap[0] * count) + GET(in, (size_t)tap[1] * count) + GET(in, (size_t)tap[2] * count);
+    return;
   }
+  if (taps == 4) {
+    *sum = (GET(in, (size_t)tap[0] * count) + GET(in, (size_t)tap[1] * count)) + (GET(in, (size_t)tap[2] * count) + GET(in, (size_t)tap[3] * count));
+    return;
+  }
+  *sum = (vector){0};
+  for (int t = 0; t < taps; t++) *sum += GET(in, (size_t)tap[t] * count);
 }
 
 /* Direct sums, not running ones: those would leave rounding where delta is 0. */
+NTK_INLINE void window_sums(const ntk_image_window *w, const bool has_t, const bool has_delta) {
+  const size_t count = w->lanes, line = w->in_columns * count;
+  const int *rows = w->taps[0].start, *columns = w->taps[1].start, *list = w->taps[1].list;
+  double *r = w->scratch, *t = r + line, *delta = t + line;
+  for (size_t row = 0; row < w->rows; row++) {
+    const int *from = w->taps[0].list + rows[row];
+    const size_t lines = (size_t)(rows[row + 1] - rows[row]);
+    sum_lines(line, w->r, from, lines, r);
+    if (has_t) sum_lines(line, w->t, from, lines, t);
+    if (has_delta) sum_lines(line, w->delta, from, lines, delta);
+    for (size_t column = 0; column < w->columns; column++) {
+      const int first = columns[column], end = columns[column + 1];
+      for (size_t j = 0; j < count; j += NTK_LANES) {
+        const size_t to = (row * w->columns + column) * count + j;
+        vector sum, sum_t, sum_delta;
+        sum_taps(r, list, first, end, count, j, &sum);
+        vector out = w->r_factor * sum + w->r_constant, out_t = w->t_from_r * sum + w->t_constant;
+        put(w->out_r + to, w->add, &out);
+        if (has_t) {
+          sum_taps(t, list, first, end, count, j, &sum_t);
+          out_t += w->t_factor * sum_t;
+        }
+        if (w->out_t) put(w->out_t + to, w->add, &out_t);
+        if (has_delta) {
+          sum_taps(delta, list, first, end, count, j, &sum_delta);
+          AT(w->out_delta, to) = w->delta_factor * sum_delta;
+        }
+      }
+    }
+  }
+}
+
 static void window(const ntk_image_window *w) {
-  const size_t count = w->groups * NTK_LANES;
-  const double share = w->share, constant = w->constant, factor = w->factor;
-  double sum[NTK_BLOCK];
-  for (size_t row = 0; row < w->out_rows; row++) {
-    add_rows(w, row);
-    for (size_t column = 0; column < w->out_columns; column++) {
-      const size_t at = (row * w->out_columns + column) * w->lanes;
-      double *out = w->out + at;
-      memset(sum, 0, count * sizeof *sum);
-      for (size_t t = 0; t < w->column_taps; t++) {
-        int from = w->columns[column * w->column_taps + t];
-        if (from >= 0) add_line(count, w->scratch + (size_t)from * w->lanes, sum);
-      }
-      if (w->other) {
-        const double *other = w->other + at;
-#pragma omp simd
-        for (size_t j = 0; j < count; j++) out[j] = share * sum[j] + constant + factor * other[j];
-      } else {
-#pragma omp simd
-        for (size_t j = 0; j < count; j++) out[j] = share * sum[j] + constant;
+  if (w->t && w->out_t) {
+    if (w->out_delta) window_sums(w, true, true);
+    if (!w->out_delta) window_sums(w, true, false);
+  } else {
+    if (w->out_delta) window_sums(w, false, true);
+    if (!w->out_delta) window_sums(w, false, false);
+  }
+}
+
+NTK_INLINE void spread_sums(const ntk_image_spread *w, const bool has_tau) {
+  const size_t count = w->lanes, line = w->in_columns * count;
+  const int *rows = w->taps[0].start, *columns = w->taps[1].start, *list = w->taps[1].list;
+  double *beta = w->scratch, *tau = beta + line;
+  for (size_t row = 0; row < w->rows; row++) {
+    const int *from = w->taps[0].list + rows[row];
+    const size_t lines = (size_t)(rows[row + 1] - rows[row]);
+    sum_lines(line, w->beta, from, lines, beta);
+    if (has_tau) sum_lines(line, w->tau, from, lines, tau);
+    for (size_t column = 0; column < w->columns; column++) {
+      const int first = columns[column], end = columns[column + 1];
+      for (size_t j = 0; j < count; j += NTK_LANES) {
+        const size_t to = (row * w->columns + column) * count + j;
+        vector sum, sum_tau;
+        sum_taps(beta, list, first, end, count, j, &sum);
+        sum *= w->beta_factor;
+        if (has_tau) {
+          sum_taps(tau, list, first, end, count, j, &sum_tau);
+          const vector to_tau = w->tau_factor * sum_tau;
+          sum += w->beta_from_tau * sum_tau;
+          if (w->to_tau) put(w->to_tau + to, w->add, &to_tau);
+          if (w->alpha) AT(w->alpha, to) += w->alpha_factor * sum_tau;
+        }
+        put(w->to_beta + to, w->add, &sum);
       }
     }
   }
 }
 
-static void spread_columns(const ntk_image_window *w, size_t row) {
-  const size_t count = w->groups * NTK_LANES;
-  const double share = w->share, factor = w->factor;
-  double sum[NTK_BLOCK];
-  for (size_t x = 0; x < w->in_columns; x++) memset(w->scratch + x * w->lanes, 0, count * sizeof *w->scratch);
-  for (size_t column = 0; column < w->out_columns; column++) {
-    const double *out = w->out + (row * w->out_columns + column) * w->lanes, *seed = sum;
-    const double *other = w->other ? w->other + (row * w->out_columns + column) * w->lanes : out;
-    const double second = w->other ? factor : 0;
-#pragma omp simd
-    for (size_t j = 0; j < count; j++) sum[j] = share * out[j] + second * other[j];
-    for (size_t t = 0; t < w->column_taps; t++) {
-      int to = w->columns[column * w->column_taps + t];
-      if (to >= 0) add_line(count, seed, w->scratch + (size_t)to * w->lanes);
-    }
-  }
-}
-
-static void spread(const ntk_image_window *w) {
-  const size_t count = w->groups * NTK_LANES, line = w->in_columns * w->lanes;
-  for (size_t row = 0; row < w->out_rows; row++) {
-    spread_columns(w, row);
-    for (size_t t = 0; t < w->row_taps; t++) {
-      int to = w->rows[row * w->row_taps + t];
-      if (to < 0) continue;
-      double *in = w->in + (size_t)to * line;
-      for (size_t x = 0; x < w->in_columns; x++) add_line(count, w->scratch + x * w->lanes, in + x * w->lanes);
-    }
+static void spread(const ntk_image_spread *w) {
+  if (w->tau) {
+    spread_sums(w, true);
+  } else {
+    spread_sums(w, false);
   }
 }
 
 static void state(const ntk_image_state *s) {
-  const size_t count = s->groups * NTK_LANES;
-  const double q = s->row.q, root = s->row.root;
-  const double *column_q = s->columns.q, *column_root = s->columns.root;
+  const double q = *s->row[NTK_IMAGE_Q], root = *s->row[NTK_IMAGE_ROOT];
+  const double *column_q = s->column[NTK_IMAGE_Q], *column_root = s->column[NTK_IMAGE_ROOT];
   const bool given = s->delta != NULL, has_t = s->t != NULL;
   const double *r = s->r, *delta = given ? s->delta : s->r, *t = has_t ? s->t : s->r;
   double *out = s->block;
 #pragma omp simd
-  for (size_t j = 0; j < count; j++) {
-    double p = q - column_q[j], sum = q + column_q[j], roots = root + column_root[j], most = roots * roots;
-    double d = given ? delta[j] : sum - 2 * r[j];
-    double gap = root - column_root[j], least = gap * gap;
-    d = !given && d < ROUNDING * sum ? 0 : d;
-    double below = d - least, above = most - d;
-    below = below > ROUNDING * d ? below : 0;
-    above = above > ROUNDING * most ? above : 0;
+  for (size_t j = 0; j < s->lanes; j++) {
+    ntk_pair pair = ntk_image_pair_of(q, root, column_q[j], column_root[j], r[j], given, delta[j]);
     out[NTK_R * NTK_BLOCK + j] = r[j];
-    out[NTK_DELTA * NTK_BLOCK + j] = d;
-    out[NTK_P * NTK_BLOCK + j] = p;
-    out[NTK_S2 * NTK_BLOCK + j] = 0.25 * below * above;
-    if (has_t) out[NTK_T * NTK_BLOCK + j] = t[j];
+    out[NTK_DELTA * NTK_BLOCK + j] = pair.delta;
+    out[NTK_P * NTK_BLOCK + j] = pair.p;
+    out[NTK_S2 * NTK_BLOCK + j] = pair.s2;
+    out[NTK_T * NTK_BLOCK + j] = has_t ? t[j] : 0;
   }
+}
+
+NTK_INLINE void adjoint_run(const ntk_image_adjoint *a, const bool ntk) {
+  const size_t count = a->lanes;
+  const double factor = a->factor, displaced = a->displaced ? 0.5 : 0, tau_kept = a->tau_kept;
+  for (size_t line = 0; line < a->patch.lines; line++)
+    for (size_t i = 0; i < a->patch.count; i++) {
+      const size_t row = a->patch.row + line * a->patch.step + i, from = (a->patch.element + line * a->patch.element_step + i) * count;
+      const double slope = a->row_slopes ? a->row_slopes[row] : a->row_slope;
+      for (size_t j = from; j < from + count; j += NTK_LANES) {
+        const vector b1 = GET(a->beta_after, j), by_r = GET(a->slopes[NTK_IMAGE_BY_R], j);
+        vector b = b1 * by_r, shift = -0.5 * b1 * GET(a->slopes[NTK_IMAGE_BY_Q], j);
+        if (ntk) {
+          const vector t1 = GET(a->tau_after, j), moved = tau_kept * (t1 * by_r);
+          b += t1 * GET(a->slopes[NTK_IMAGE_T_BY_R], j);
+          shift += t1 * GET(a->slopes[NTK_IMAGE_T_BY_Q], j);
+          put(a->tau + j, a->add, &moved);
+        }
+        shift += displaced * (b1 * slope - b);
+        AT(a->alpha, row * count + j - from) += factor * shift;
+        put(a->beta + j, a->add, &b);
+      }
+    }
 }
 
 static void adjoint(const ntk_image_adjoint *a) {
-  const size_t count = a->groups * NTK_LANES;
-  const double *v_dot = a->block + NTK_R_B * NTK_BLOCK, *slope_a = a->block + NTK_DELTA_A * NTK_BLOCK;
-  const double *t_a = a->block + NTK_T_A * NTK_BLOCK, *t_b = a->block + NTK_T_B * NTK_BLOCK;
-  const double *beta_after = a->beta_after, *tau_after = a->tau_after;
-  const double slope = a->slope, factor = a->factor;
-  const bool ntk = a->ntk, displaced = a->displaced;
-  double *beta = a->beta, *tau = a->tau, *alpha = a->alpha;
-#pragma omp simd
-  for (size_t j = 0; j < count; j++) {
-    double b1 = beta_after[j], b = b1 * v_dot[j], shift = -0.5 * b1 * slope_a[j];
-    if (ntk) {
-      double t1 = tau_after[j];
-      b += t1 * t_b[j];
-      shift += t1 * t_a[j];
-      tau[j] += t1 * v_dot[j];
-    }
-    if (displaced) shift += 0.5 * (b1 * slope - b);
-    beta[j] += b;
-    alpha[j] += factor * shift;
+  if (a->tau_after) {
+    adjoint_run(a, true);
+  } else {
+    adjoint_run(a, false);
   }
 }
 
-static void add(size_t positions, size_t lanes, size_t groups, double factor, const double *in, double *out) {
-  const size_t count = groups * NTK_LANES;
-  for (size_t a = 0; a < positions; a++) {
-    const double *from = in + a * lanes;
-    double *to = out + a * lanes;
+static void add(size_t count, double factor, const double *in, double *out) {
 #pragma omp simd
-    for (size_t j = 0; j < count; j++) to[j] += factor * from[j];
-  }
+  for (size_t j = 0; j < count; j++) out[j] += factor * in[j];
 }
 
-static void scale(size_t positions, size_t lanes, size_t groups, double factor, double constant, double *out) {
-  const size_t count = groups * NTK_LANES;
-  for (size_t a = 0; a < positions; a++) {
-    double *to = out + a * lanes;
-#pragma omp simd
-    for (size_t j = 0; j < count; j++) to[j] = factor * to[j] + constant;
-  }
-}
-
-const ntk_image_engine NTK_TILE(ntk_image) = {.pixels = pixels,
-                                              .pixels_adjoint = pixels_adjoint,
-                                              .window = window,
-                                              .spread = spread,
-                                              .state = state,
-                                              .adjoint = adjoint,
-                                              .add = add,
-                                              .scale = scale};
+const ntk_image_engine NTK_TILE(ntk_image) = {
+    .pixels = pixels,
+    .pixels_adjoint = pixels_adjoint,
+    .window = window,
+    .spread = spread,
+    .layer = {[NTK_DUAL_IDENTITY] = NTK_TILE(ntk_image_identity),
+              [NTK_DUAL_AB_RELU] = NTK_TILE(ntk_image_ab_relu),
+              [NTK_DUAL_ERF] = NTK_TILE(ntk_image_erf),
+              [NTK_DUAL_GELU] = NTK_TILE(ntk_image_gelu),
+              [NTK_DUAL_SIN] = NTK_TILE(ntk_image_sin),
+              [NTK_DUAL_RBF] = NTK_TILE(ntk_image_rbf),
+              [NTK_DUAL_EXP] = NTK_TILE(ntk_image_exp),
+              [NTK_DUAL_GAUSSIAN] = NTK_TILE(ntk_image_gaussian),
+              [NTK_DUAL_SIGN] = NTK_TILE(ntk_image_sign),
+              [NTK_DUAL_STEP] = NTK_TILE(ntk_image_step),
+              [NTK_DUAL_RECTIFIED_SQUARE] = NTK_TILE(ntk_image_rectified_square),
+              [NTK_DUAL_RECTIFIED_CUBE] = NTK_TILE(ntk_image_rectified_cube),
+              [NTK_DUAL_DROPOUT] = NTK_TILE(ntk_image_dropout)},
+    .norm = NTK_TILE(ntk_image_norm),
+    .rectified = {NTK_TILE(ntk_image_rectified_apart), NTK_TILE(ntk_image_rectified)},
+    .state = state,
+    .adjoint = adjoint,
+    .add = add,
+};

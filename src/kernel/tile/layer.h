@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "kernel/tile/engine.h"
+#include "kernel/tile/image.h"
 
 #if defined(__clang__)
 /* Loops with elementary functions stay scalar there (vector_math.h), and each would be warned of. */
@@ -91,12 +91,67 @@ NTK_INLINE void ntk_layer(const ntk_pass *given, ntk_dual_function dual, const b
   }
 }
 
-/** Defines the four passes ntk_layer_<name>_<isa>[mode] of a dual function. */
-#define NTK_LAYER_TABLE(name, dual)                                                              \
-  static void name##_nngp_value(const ntk_pass *pass) { ntk_layer(pass, dual, false, false); }   \
-  static void name##_ntk_value(const ntk_pass *pass) { ntk_layer(pass, dual, true, false); }     \
-  static void name##_nngp_gradient(const ntk_pass *pass) { ntk_layer(pass, dual, false, true); } \
-  static void name##_ntk_gradient(const ntk_pass *pass) { ntk_layer(pass, dual, true, true); }   \
-  const ntk_pass_function NTK_TILE(ntk_layer_##name)[NTK_MODES] = {name##_nngp_value, name##_ntk_value, name##_nngp_gradient, name##_ntk_gradient}
+/** The pair of two positions of images: `root` of each, r, and delta, `given` or from the variances. */
+NTK_INLINE ntk_pair ntk_image_pair_of(double q, double root, double s, double column_root, double r, bool given, double delta) {
+  double sum = q + s, roots = root + column_root, most = roots * roots, gap = root - column_root, least = gap * gap;
+  double d = given ? delta : sum - 2 * r;
+  d = !given && d < NTK_IMAGE_ROUNDING * sum ? 0 : d;
+  double below = d - least, above = most - d;
+  below = below > NTK_IMAGE_ROUNDING * d ? below : 0;
+  above = above > NTK_IMAGE_ROUNDING * most ? above : 0;
+  return (ntk_pair){.r = r, .s2 = 0.25 * below * above, .delta = d, .p = q - s, .s = s, .root = column_root};
+}
+
+/** Pairs of positions of images through an activation. */
+NTK_INLINE void ntk_image_layer(const ntk_image_pointwise *w, ntk_dual_function dual, const bool ntk, const bool gradient) {
+  const bool given = w->delta != NULL;
+  const double *in_r = w->r, *in_delta = given ? w->delta : w->r, *in_t = w->t;
+  double *out_r = w->out_r, *out_delta = w->out_delta, *out_t = w->out_t;
+  double *by_r = w->slopes[NTK_IMAGE_BY_R], *by_q = w->slopes[NTK_IMAGE_BY_Q];
+  double *t_by_q = w->slopes[NTK_IMAGE_T_BY_Q], *t_by_r = w->slopes[NTK_IMAGE_T_BY_R];
+  for (size_t line = 0; line < w->patch.lines; line++) {
+    for (size_t i = 0; i < w->patch.count; i++) {
+      const size_t row = w->patch.row + line * w->patch.step + i, column = (w->patch.column + line * w->patch.step + i) * w->lanes;
+      const ntk_pass pass = {
+          .row_before = {.q = w->row[NTK_IMAGE_Q][row], .root = w->row[NTK_IMAGE_ROOT][row], .inverse = w->row[NTK_IMAGE_INVERSE][row]},
+          .row_after = {.q = w->row[NTK_IMAGE_Q_AFTER][row], .root = w->row[NTK_IMAGE_ROOT_AFTER][row], .slope = w->row[NTK_IMAGE_SLOPE][row]},
+          .constants = w->constants};
+      const double *q = w->column[NTK_IMAGE_Q] + column, *root = w->column[NTK_IMAGE_ROOT] + column;
+      const double *inverse = w->column[NTK_IMAGE_INVERSE] + column, *q_after = w->column[NTK_IMAGE_Q_AFTER] + column;
+      const double *root_after = w->column[NTK_IMAGE_ROOT_AFTER] + column;
+      const size_t element = (w->patch.element + line * w->patch.element_step + i) * w->lanes;
+#pragma omp simd
+      for (size_t j = 0; j < w->lanes; j++) {
+        const size_t e = element + j;
+        ntk_pair pair = ntk_image_pair_of(pass.row_before.q, pass.row_before.root, q[j], root[j], in_r[e], given, in_delta[e]);
+        pair.inverse = inverse[j], pair.s_after = q_after[j], pair.root_after = root_after[j], pair.index = j;
+        double t = ntk ? in_t[e] : 0;
+        ntk_dual v = dual(&pass, pair);
+        out_r[e] = v.r;
+        out_delta[e] = v.delta;
+        if (ntk) out_t[e] = t * v.v_dot;
+        if (gradient) {
+          by_r[e] = v.v_r;
+          by_q[e] = v.slope_a;
+          if (ntk) t_by_q[e] = t * v.curve_a;
+          if (ntk) t_by_r[e] = t * v.curve;
+        }
+      }
+    }
+  }
+}
+
+/** Defines the four passes ntk_layer_<name>_<isa>[mode] of a dual function, and the four loops ntk_image_<name>_<isa>[mode] over images. */
+#define NTK_LAYER_TABLE(name, dual)                                                                                                                 \
+  static void name##_nngp_value(const ntk_pass *pass) { ntk_layer(pass, dual, false, false); }                                                      \
+  static void name##_ntk_value(const ntk_pass *pass) { ntk_layer(pass, dual, true, false); }                                                        \
+  static void name##_nngp_gradient(const ntk_pass *pass) { ntk_layer(pass, dual, false, true); }                                                    \
+  static void name##_ntk_gradient(const ntk_pass *pass) { ntk_layer(pass, dual, true, true); }                                                      \
+  const ntk_pass_function NTK_TILE(ntk_layer_##name)[NTK_MODES] = {name##_nngp_value, name##_ntk_value, name##_nngp_gradient, name##_ntk_gradient}; \
+  static void name##_nngp_image(const ntk_image_pointwise *w) { ntk_image_layer(w, dual, false, false); }                                           \
+  static void name##_ntk_image(const ntk_image_pointwise *w) { ntk_image_layer(w, dual, true, false); }                                             \
+  static void name##_nngp_slopes(const ntk_image_pointwise *w) { ntk_image_layer(w, dual, false, true); }                                           \
+  static void name##_ntk_slopes(const ntk_image_pointwise *w) { ntk_image_layer(w, dual, true, true); }                                             \
+  const ntk_image_function NTK_TILE(ntk_image_##name)[NTK_MODES] = {name##_nngp_image, name##_ntk_image, name##_nngp_slopes, name##_ntk_slopes}
 
 #endif
