@@ -169,7 +169,7 @@ double ntk_kernel_cost(const ntk_kernel *kernel, int with_gradient) {
 }
 
 double ntk_kernel_point_bytes(const ntk_kernel *kernel) {
-  enum { TERMS = 600, ARRAYS = 4 }; /* rows and columns of features: values, halves, tails */
+  enum { TERMS = 64, ARRAYS = 4 }; /* rows and columns of features: values, halves, tails */
   size_t numbers = 2 * kernel->dimension + kernel->evaluator->tables(kernel) + kernel->chain * NTK_CHAIN_ANGLES;
   for (size_t i = 0; i < kernel->program.count; i++)
     if (kernel->program.ops[i].kind == NTK_OP_LAYER && kernel->program.ops[i].dual == NTK_DUAL_SERIES) numbers += ARRAYS * TERMS;

@@ -7,6 +7,8 @@
 /** Bytes of a workspace's fields and of its panel. Fields should stay in the second-level cache: as many lanes (column images at a time) as fit, but
  *  at least one group. Activations that go by passes cost much for a pair of positions and little for a lane: there more of them are better. */
 enum { NTK_IMAGE_FIELDS = 1 << 19, NTK_IMAGE_PASS_FIELDS = 8 << 20, NTK_IMAGE_PANEL = 16 << 20 };
+/** Numbers of features that are kept of a block of column images, at most; about as many belong to a position of one. */
+enum { NTK_IMAGE_COLUMN_FEATURES = 6 << 20, NTK_IMAGE_POSITION_FEATURES = 64 };
 enum { NTK_IMAGE_LANES = 64, NTK_IMAGE_PANEL_LANES = 256 };
 
 /** Fields of one value in one segment, [position][lane]: forward r, delta, T; in reverse the adjoints of r and T take their place. */
@@ -22,6 +24,21 @@ typedef struct {
   long above, below;
   bool valid;
 } ntk_image_axis_taps;
+
+/** Features of a series activation at one position: of the row image (row, row_terms) or of the column images. Kept while `stamp` is the workspace's. */
+typedef struct {
+  size_t stamp;
+  ntk_series series;
+} ntk_image_features;
+
+/** What is kept of the row image or of the column images: entries [table of the operation + position], in memory of `size` numbers that starts anew
+ *  with every image. */
+typedef struct {
+  size_t stamp;
+  ntk_image_features *entries;
+  double *memory;
+  size_t used, size;
+} ntk_image_kept;
 
 /** Column images side by side. */
 typedef struct {
@@ -40,7 +57,8 @@ struct ntk_image_workspace {
   double *scratch;
   double *in, *out; /* blocks of a pass; `in` has unit tangents */
   double *features; /* of a pass, NULL without series */
-  ntk_series series;
+  ntk_image_kept row_features, column_features;
+  size_t block;              /* of the panel, whose features are kept; none: (size_t)-1 */
   ntk_image_axis_taps *taps; /* [(operation*2 + axis)*2 + transposed] */
   int *tap_memory;
   double output[NTK_IMAGE_LANES];
@@ -92,6 +110,15 @@ void ntk_image_each_below(const ntk_image_run *run, const ntk_image_op *op, cons
 /** Calls `use` for the patches that the pairs of positions of the classes are made of. */
 typedef void (*ntk_image_use)(const ntk_image_run *run, void *context, const ntk_image_patch *patch);
 void ntk_image_each_patch(const ntk_image_classes *classes, const ntk_image_run *run, ntk_image_use use, void *context);
+
+/** Forgets the features of the row image or of the column images: there are others now. */
+static inline void ntk_image_forget(ntk_image_kept *kept) {
+  kept->stamp++;
+  kept->used = 0;
+}
+
+/** The series of an operation for two positions, valid until the next call. */
+ntk_series ntk_image_series_of(const ntk_image_run *run, const ntk_image_op *op, size_t row, size_t column);
 
 /** A pointwise operation, forward; `gradient`: with its slopes. */
 void ntk_image_pointwise_op(const ntk_image_run *run, const ntk_image_op *op, const ntk_image_slot *from, ntk_image_slot *to,

@@ -7,7 +7,7 @@ typedef struct {
   double sum;
 } tally;
 
-/* Measured, a pair of positions: by loops over planes, and by passes, where a position's features are made for each pair. Where the two positions are
+/* Measured, a pair of positions: by loops over planes, and by passes. Where the two positions are
  * one, delta is carried too. */
 static double op_cost(const ntk_image_run *run, const ntk_image_op *op, bool displaced) {
   const ntk_image_engine *engine = run->kernel->engine->image;
@@ -16,7 +16,8 @@ static double op_cost(const ntk_image_run *run, const ntk_image_op *op, bool dis
   if (op->kind == NTK_IMAGE_WINDOW) return displaced ? 0.2 : 0.4;
   if (op->kind == NTK_IMAGE_POOL) return 0;
   if (ntk_image_is_rectified(op)) return displaced ? 0.3 : 0.5;
-  return op->norm || engine->layer[op->dual] ? op->cost : 18 + 0.4 * op->cost;
+  if (op->norm || engine->layer[op->dual]) return op->cost;
+  return (displaced ? 0.6 : 1.3) * op->cost; /* series of pairs that are less alike end earlier */
 }
 
 static void add_segment(const ntk_image_run *run, void *context, const long shift[2]) {

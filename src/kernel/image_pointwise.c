@@ -66,11 +66,10 @@ static void apply_pass(const ntk_image_run *run, const pointwise_context *c, siz
                    .constants = op->constants,
                    .dense = {1, 0, 0, 0}};
   run->kernel->engine->image->state(&state);
+  ntk_series series;
   if (ntk_image_is_series(op)) {
-    size_t index = (size_t)(op - run->program->ops);
-    run->w->series =
-        ntk_features_lanes(run->row_features[index], pass.row_before.q, run->column_features[index], pass.groups, pass.before.q, run->w->features);
-    pass.series = &run->w->series;
+    series = ntk_image_series_of(run, op, row, column);
+    pass.series = &series;
   }
   run->kernel->engine->layer[op->dual][mode_of(c)](&pass);
   static const size_t arrays[NTK_IMAGE_SLOPES] = {NTK_R_B, NTK_DELTA_A, NTK_T_A, NTK_T_B};

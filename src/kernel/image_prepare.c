@@ -22,6 +22,8 @@ ntk_image_run ntk_image_with_itself(const ntk_image_run *run) {
   for (size_t a = 0; a < d; a++) broadcast(lanes, run->row_pixels[a], view + (tables + a) * lanes);
   self.columns = (ntk_image_columns){view, view + tables * lanes};
   self.column_features = run->row_features;
+  self.w->block = (size_t)-1;
+  ntk_image_forget(&self.w->column_features);
   self.ntk = false, self.self = true, self.sums = false;
   return self;
 }
@@ -121,6 +123,8 @@ static ntk_error *fill_point(point_tables *p, ntk_prepared *points, size_t i) {
   const ntk_image_workspace *w = p->run.w;
   const size_t lanes = p->run.lanes, d = points->dimension;
   p->run.row_pixels = points->inputs + i * d;
+  ntk_image_forget(&p->run.w->row_features);
+  ntk_image_forget(&p->run.w->column_features);
   p->run.row_tables = p->tables = ntk_image_tables_of(p->run.kernel, points, i);
   for (size_t a = 0; program->has_pool && a < d; a++) broadcast(lanes, p->run.row_pixels[a], w->view + (program->tables + a) * lanes);
   pixels(&p->run);

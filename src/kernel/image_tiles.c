@@ -24,6 +24,7 @@ static ntk_image_run start(const ntk_kernel *kernel, ntk_workspace *workspace, c
 static void choose_row(ntk_image_run *run, const ntk_tile *tile, size_t i) {
   run->row_tables = ntk_image_tables_of(run->kernel, tile->x, tile->row + i);
   run->row_pixels = tile->x->inputs + (tile->row + i) * tile->x->dimension;
+  ntk_image_forget(&run->w->row_features);
 }
 
 static size_t column_size(const ntk_kernel *kernel) { return kernel->image->tables + kernel->dimension; }
@@ -36,6 +37,9 @@ static void choose_block(ntk_image_run *run, const panel *p, size_t block) {
   const double *at = block_of(run, p, block);
   run->lanes = p->lanes;
   run->columns = (ntk_image_columns){at, at + run->program->tables * p->lanes};
+  if (run->w->block == block) return;
+  run->w->block = block;
+  ntk_image_forget(&run->w->column_features);
 }
 
 static size_t columns_of(const panel *p, size_t block) { return smaller(p->lanes, p->count - block * p->lanes); }
@@ -52,6 +56,7 @@ static panel fill_panel(const ntk_image_run *run, const ntk_tile *tile, size_t f
   size_t needed = (p.count + NTK_LANES - 1) / NTK_LANES * NTK_LANES, tables = run->program->tables;
   p.lanes = smaller(needed, run->w->lanes);
   p.blocks = (p.count + p.lanes - 1) / p.lanes;
+  run->w->block = (size_t)-1;
   for (size_t b = 0; b < p.blocks; b++) {
     const double *from[NTK_IMAGE_LANES], *pixels[NTK_IMAGE_LANES];
     for (size_t l = 0; l < p.lanes; l++) {

@@ -72,10 +72,11 @@ static size_t field_size(const ntk_image_program *program) {
   return size;
 }
 
-static bool has_series(const ntk_image_program *program) {
+static size_t series_positions(const ntk_image_program *program) {
+  size_t sum = 0;
   for (size_t i = 0; i < program->count; i++)
-    if (ntk_image_is_series(&program->ops[i])) return true;
-  return false;
+    if (ntk_image_is_series(&program->ops[i])) sum += ntk_image_positions(program, program->ops[i].from);
+  return sum;
 }
 
 static bool has_passes(const ntk_kernel *kernel) {
@@ -108,20 +109,42 @@ static ntk_error *make_taps(const ntk_image_program *program, ntk_image_workspac
   return NULL;
 }
 
+static ntk_error *make_kept(const ntk_image_program *program, size_t size, ntk_image_kept *kept) {
+  kept->size = size;
+  kept->stamp = 1;
+  NTK_TRY(NTK_NEW(program->tables, &kept->entries));
+  return NTK_NEW(size, &kept->memory);
+}
+
+static ntk_error *make_features(const ntk_image_program *program, ntk_image_workspace *w) {
+  NTK_TRY(NTK_NEW(NTK_FEATURES_SCRATCH(w->lanes / NTK_LANES) + NTK_SERIES_ROW_MOST, &w->features));
+  const size_t often = 2 * series_positions(program) * NTK_IMAGE_POSITION_FEATURES, columns = often * w->lanes;
+  NTK_TRY(make_kept(program, 2 * often, &w->row_features)); /* rows have every number twice */
+  return make_kept(program, columns < NTK_IMAGE_COLUMN_FEATURES ? columns : NTK_IMAGE_COLUMN_FEATURES, &w->column_features);
+}
+
+static void free_kept(ntk_image_kept *kept) {
+  free(kept->entries);
+  free(kept->memory);
+}
+
 static ntk_error *allocate(const ntk_kernel *kernel, ntk_image_workspace *w) {
   const ntk_image_program *program = kernel->image;
   size_t values = program->count + 1, budget = has_passes(kernel) ? NTK_IMAGE_PASS_FIELDS : NTK_IMAGE_FIELDS;
   size_t column = program->tables + kernel->dimension;
   w->lanes = whole_groups(budget / (field_size(program) * sizeof(double)), NTK_IMAGE_LANES);
   w->panel_lanes = whole_groups(NTK_IMAGE_PANEL / (column * sizeof(double)), NTK_IMAGE_PANEL_LANES);
-  if (w->panel_lanes < w->lanes) w->panel_lanes = w->lanes;
+  size_t series = series_positions(program);
+  if (series) w->lanes = whole_groups(NTK_IMAGE_COLUMN_FEATURES / (series * NTK_IMAGE_POSITION_FEATURES), w->lanes);
+  /* Features are kept for one block. */
+  if (series || w->panel_lanes < w->lanes) w->panel_lanes = w->lanes;
   NTK_TRY(NTK_NEW(w->panel_lanes * column, &w->panel));
   NTK_TRY(NTK_NEW(values * program->segment_count, &w->slots));
   NTK_TRY(NTK_NEW(values, &w->sums));
   NTK_TRY(NTK_NEW(values, &w->alpha));
   NTK_TRY(NTK_NEW((size_t)NTK_STATES * NTK_BLOCK, &w->in));
   NTK_TRY(NTK_NEW((size_t)NTK_STATES * NTK_BLOCK, &w->out));
-  if (has_series(program)) NTK_TRY(NTK_NEW(NTK_FEATURES_SCRATCH(w->lanes / NTK_LANES), &w->features));
+  if (series_positions(program)) NTK_TRY(make_features(program, w));
   for (size_t j = 0; j < NTK_BLOCK; j++) w->in[NTK_R_B * NTK_BLOCK + j] = 1;
   NTK_TRY(make_taps(program, w));
   NTK_TRY(NTK_NEW(values, &w->q));
@@ -160,6 +183,8 @@ void ntk_image_workspace_free(ntk_image_workspace **workspace) {
   free(w->alpha);
   free(w->panel);
   free(w->features);
+  free_kept(&w->row_features);
+  free_kept(&w->column_features);
   free(w->in);
   free(w->out);
   free(w->taps);

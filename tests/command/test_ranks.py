@@ -79,6 +79,7 @@ def test_an_entry_that_is_not_finite_is_named(tmp_path, ranks):
 
 def test_commands_of_one_rank_need_no_folder_of_mpi(files, tmp_path):
     """Open MPI's session folder of such processes is the same one for all: they removed it from under each other when many were started at once."""
-    env = {"TMPDIR": str(tmp_path / "absent")}
+    (tmp_path / "file").touch()
+    env = {"TMPDIR": str(tmp_path / "file")}
     done = ntkgan("gram", files / "real.npy", "--network", NETWORK, "-o", tmp_path / "out.h5", "--ranks", 1, env=env)
     assert done.stderr == "" and arrays(tmp_path / "out.h5")["gram"].shape == (203, 203)

@@ -261,9 +261,10 @@ def test_a_run_that_does_not_fit_is_refused_until_it_does(study, tmp_path):
 PEAK = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
 
 
-@pytest.mark.parametrize("loss, points, dimension", [("ipm", 1000, 784), ("lsgan", 1500, 300), ("ipm", 10000, 2)])
-def test_plan_knows_the_memory_of_a_rank(study, tmp_path, loss, points, dimension):
+@pytest.mark.parametrize("loss, points, dimension, activation", [("ipm", 1000, 784, "relu"), ("lsgan", 1500, 300, "relu"), ("ipm", 10000, 2, "relu"), ("ipm", 3000, 2, "tanh")])
+def test_plan_knows_the_memory_of_a_rank(study, tmp_path, loss, points, dimension, activation):
     quick = ["--only", f"{loss}/5", "--set", "train.iterations=1", "--set", "record.metrics=[energy]"]
+    quick += ["--set", f"discriminator.network={{type: mlp, depth: 3, activation: {activation}, bias_stddev: 1.0}}"]
     for which in ["real", "fake"]:
         quick += ["--set", f"data.{which}={{type: gaussian, dimension: {dimension}, stddev: 1.0, points: {points}}}"]
     planned = json.loads(ntkgan("plan", study, *quick, "--ranks", 1, "--json").stdout)["runs"][0]["memory_bytes_per_rank"]

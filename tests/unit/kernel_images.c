@@ -215,6 +215,40 @@ static void one_pixel_is_a_vector(void **state) {
                      "{type: mlp, depth: 1, activation: gelu, bias_stddev: 0.2}", D, 1e-13);
 }
 
+/* Loops over images and passes over vectors are different code for most activations. */
+static void activations_of_one_pixel_are_those_of_vectors(void **state) {
+  (void)state;
+  static const char *const names[] = {"identity",
+                                      "abs",
+                                      "{leaky_relu: {slope: 0.3}}",
+                                      "{ab_relu: {a: -0.4, b: 1.1}}",
+                                      "erf",
+                                      "gelu",
+                                      "{sin: {b: 0.8, c: 0.4}}",
+                                      "{rbf: {gamma: 0.3}}",
+                                      "{exp: {a: 0.4, b: 0.5}}",
+                                      "{gaussian: {a: 1.2, b: -0.4}}",
+                                      "sign",
+                                      "{rectified_monomial: {degree: 0}}",
+                                      "{rectified_monomial: {degree: 2}}",
+                                      "{rectified_monomial: {degree: 3}}",
+                                      "elu",
+                                      "tanh"};
+  char image[512], vector[512];
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    snprintf(
+        image, sizeof image,
+        "{type: layers, image: {height: 1, width: 1, channels: 6}, layers: [{conv: {size: 1, bias_stddev: 0.3, weight_stddev: 1.2}}, activation: "
+        "%s, {conv: {size: 1, bias_stddev: 0.2}}, layer_norm, activation: relu, flatten, dense]}",
+        names[i]);
+    snprintf(vector, sizeof vector,
+             "{type: layers, layers: [{dense: {bias_stddev: 0.3, weight_stddev: 1.2}}, activation: %s, {dense: {bias_stddev: 0.2}}, layer_norm, "
+             "activation: relu, dense]}",
+             names[i]);
+    assert_same_kernel(image, vector, 6, 1e-12);
+  }
+}
+
 /* Moved around the image, both or either of the images: global pooling behind circular convolutions does not notice. */
 static void pooled_circular_networks_are_invariant(void **state) {
   (void)state;
@@ -290,6 +324,7 @@ int main(void) {
       cmocka_unit_test(layers_spell_out_a_multilayer_perceptron),
       cmocka_unit_test(residual_and_parallel_are_sums),
       cmocka_unit_test(one_pixel_is_a_vector),
+      cmocka_unit_test(activations_of_one_pixel_are_those_of_vectors),
       cmocka_unit_test(pooled_circular_networks_are_invariant),
       cmocka_unit_test(cost_counts_pairs_of_positions),
       cmocka_unit_test(mistakes_are_placed),

@@ -21,7 +21,8 @@ NTK_INLINE void put(double *to, bool add, const vector *value) {
   }
 }
 
-static void pixels(const ntk_image_pixels *p) {
+static void pixels(const ntk_image_pixels *pixels) {
+  const ntk_image_pixels copy = *pixels, *p = &copy;
   const double share = 1 / (double)p->channels;
   const size_t lanes = p->lanes, channels = p->channels;
   for (size_t line = 0; line < p->patch.lines; line++) {
@@ -43,7 +44,8 @@ static void pixels(const ntk_image_pixels *p) {
   }
 }
 
-static void pixels_adjoint(const ntk_image_pixels *p) {
+static void pixels_adjoint(const ntk_image_pixels *pixels) {
+  const ntk_image_pixels copy = *pixels, *p = &copy;
   const size_t lanes = p->lanes, channels = p->channels;
   for (size_t line = 0; line < p->patch.lines; line++) {
     const size_t row = p->patch.row + line * p->patch.step, column = p->patch.column + line * p->patch.step;
@@ -106,7 +108,8 @@ NTK_INLINE void sum_taps(const double *line, const int *list, int first, int end
 }
 
 /* Direct sums, not running ones: those would leave rounding where delta is 0. */
-NTK_INLINE void window_sums(const ntk_image_window *w, const bool has_t, const bool has_delta) {
+NTK_INLINE void window_sums(const ntk_image_window *window, const bool has_t, const bool has_delta) {
+  const ntk_image_window copy = *window, *w = &copy; /* what the loops store cannot change it */
   const size_t count = w->lanes, line = w->in_columns * count;
   const int *rows = w->taps[0].start, *columns = w->taps[1].start, *list = w->taps[1].list;
   double *r = w->scratch, *t = r + line, *delta = t + line;
@@ -148,7 +151,8 @@ static void window(const ntk_image_window *w) {
   }
 }
 
-NTK_INLINE void spread_sums(const ntk_image_spread *w, const bool has_tau) {
+NTK_INLINE void spread_sums(const ntk_image_spread *spread, const bool has_tau) {
+  const ntk_image_spread copy = *spread, *w = &copy;
   const size_t count = w->lanes, line = w->in_columns * count;
   const int *rows = w->taps[0].start, *columns = w->taps[1].start, *list = w->taps[1].list;
   double *beta = w->scratch, *tau = beta + line;
@@ -202,7 +206,8 @@ static void state(const ntk_image_state *s) {
   }
 }
 
-NTK_INLINE void adjoint_run(const ntk_image_adjoint *a, const bool ntk) {
+NTK_INLINE void adjoint_run(const ntk_image_adjoint *adjoint, const bool ntk) {
+  const ntk_image_adjoint copy = *adjoint, *a = &copy;
   const size_t count = a->lanes;
   const double factor = a->factor, displaced = a->displaced ? 0.5 : 0, tau_kept = a->tau_kept;
   for (size_t line = 0; line < a->patch.lines; line++)
