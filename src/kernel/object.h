@@ -69,9 +69,12 @@ struct ntk_prepared {
 
 enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 256 };
 
+typedef struct ntk_chain_step ntk_chain_step; /* chain.h */
+
 struct ntk_workspace {
   double *registers;         /* one state each, and two more for a chain's */
   double *scratch;           /* 4 NTK_BLOCK */
+  ntk_chain_step *chain;     /* of a chain: its activations for the columns of now */
   double *weights;           /* NTK_PANEL_COLUMNS, zero-padded copy of weight column 0 */
   double *columns;           /* NTK_PANEL_COLUMNS: sums over the rows */
   double *across;            /* (1 + d) NTK_PANEL_COLUMNS: the same of gradients, the coefficient of z first (chains of few coordinates) */
