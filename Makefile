@@ -190,6 +190,12 @@ lint:
 	@tools/install.sh build test tools lint
 	$(again) -f tools/lint.mk lint-all
 
+# Whether the source compiles for another architecture: nothing is linked, and the libraries' headers are those of this machine.
+CROSS ?= aarch64-linux-gnu-gcc
+cross:
+	@if command -v $(CROSS) >/dev/null; then $(MAKE) --no-print-directory $(jobs) -f tools/lint.mk CROSS=$(CROSS) cross-all; \
+	 else echo 'cross: skipped, there is no $(CROSS) (tools/install.sh build cross)'; fi
+
 sanitize:
 	@tools/install.sh build test tools lint
 	$(again) -f tools/lint.mk sanitize-all
@@ -269,7 +275,7 @@ help:
 	@echo 'make torture      kill a study at random and check that nothing is lost: MINUTES=10, or KILLS=N; SEED=N'
 	@echo 'make bench        time the main operations; bench-peers: beside Neural Tangents and KeOps; bench-readme: both into README.md'
 	@echo 'make check-peers  values and gradients of random networks beside those of Neural Tangents'
-	@echo 'make lint         static checks; sanitize, fuzz, faults: run-time checks'
+	@echo 'make lint         static checks; cross: compiles for aarch64; sanitize, fuzz, faults: run-time checks'
 	@echo 'make lib          $(BUILD)/libntkgan.a; man: $(BUILD)/ntkgan.1; dist: a release archive'
 	@echo 'make install      to PREFIX=$(PREFIX) (DESTDIR= in front); uninstall'
 	@echo 'make configure    keep settings in config.mk: make configure MPICC=mpicc HDF5_PC=hdf5'
@@ -279,6 +285,6 @@ help:
 
 always: ;
 -include $(objects:.o=.d) $(programs:=.d) $(benches:=.d) $(bench-parts:.o=.d)
-.PHONY: all lib units demo test check torture bench bench-peers check-peers bench-readme lint sanitize fuzz faults format install uninstall man dist configure info clean help always
+.PHONY: all lib units demo test check torture bench bench-peers check-peers bench-readme lint cross sanitize fuzz faults format install uninstall man dist configure info clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -29,6 +29,24 @@ lint-cppcheck:
 	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --suppressions-list=tools/cppcheck.supp \
 	  -j 2 -D_GNU_SOURCE -DNTK_VERSION='"0"' -DNTK_REVISION='"0"' -DNTK_FLAGS='""' -DNTK_ISA=x86_64 -Iinclude -Isrc src
 
+# Another architecture: every file alone, the loops of kernel/tile as they are optimised. Its compiler brings the C library's headers; those of other
+# libraries come after them, from where this machine has its own.
+cross-headers := $(patsubst -I%,-idirafter %,$(mpi-include)) $(patsubst -isystem,-idirafter,$(DEP_CFLAGS)) -idirafter /usr/include
+crossed := $(sources:src/%.c=$(BUILD)/lint/cross/%) $(engine:src/kernel/tile/%.c=$(BUILD)/lint/cross/kernel/tile/%) \
+           $(single:%=$(BUILD)/lint/cross/kernel/tile/%.single)
+cross-compile = $(CROSS) $(defines) -DNTK_ISA_generic -DNTK_ISA=generic -Iinclude -Isrc $(cross-headers) $(flags) -Werror
+cross-all: $(crossed)
+	@echo 'cross: $(words $(crossed)) files compile with $(CROSS)'
+$(BUILD)/lint/cross/kernel/tile/%: src/kernel/tile/%.c $(headers)
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(cross-compile) $(tile-flags) -c -o $@ $<
+$(BUILD)/lint/cross/kernel/tile/%.single: src/kernel/tile/%.c $(headers)
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(cross-compile) $(tile-flags) -DNTK_SINGLE -c -o $@ $<
+$(BUILD)/lint/cross/%: src/%.c $(headers)
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(cross-compile) -DNTK_REVISION='""' -DNTK_FLAGS='""' -fsyntax-only $< && touch $@
+
 # Address and undefined-behaviour sanitizers on one and two ranks; then the tests without MPI under valgrind.
 sanitized := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 sanitize-all: sanitize-address sanitize-valgrind

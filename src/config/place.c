@@ -8,7 +8,7 @@
 /* "file:3:14: " somewhere in the message, or NULL. *length: its own. */
 static const char *find_place(const char *message, size_t *length) {
   for (const char *at = message; (at = strstr(at, ": ")); at++) {
-    const char *start = at, *colon = at;
+    const char *start, *colon = at;
     for (int numbers = 0; numbers < 2; numbers++) {
       const char *end = colon;
       while (colon > message && isdigit((unsigned char)colon[-1])) colon--;
@@ -18,7 +18,7 @@ static const char *find_place(const char *message, size_t *length) {
       }
     }
     if (!colon) continue;
-    for (start = colon; start > message && !(start[-1] == ' ' && start - 2 >= message && start[-2] == ':');) start--;
+    for (start = colon; start > message && !(start - message >= 2 && start[-1] == ' ' && start[-2] == ':');) start--;
     *length = (size_t)(at + 2 - start);
     return start;
   }

@@ -194,15 +194,14 @@ static bool is_within(double term) { return fabs(term) <= 0x1p62; }
 
 /* sums_i += root_i values_i in units of 1/scale. False: one of them is beyond the bound, or no number. */
 WIDE_INTEGERS static bool round_and_add(size_t count, const double *root, const double *values, double scale, long long *sums) {
-  int within = 1;
-#pragma omp simd reduction(& : within)
+  size_t beyond = 0;
+#pragma omp simd reduction(+ : beyond)
   for (size_t i = 0; i < count; i++) {
     double term = root[i] * values[i] * scale;
-    int here = is_within(term);
-    within &= here;
-    sums[i] += (long long)(here ? term : 0);
+    beyond += !is_within(term);
+    sums[i] += (long long)(is_within(term) ? term : 0);
   }
-  return within;
+  return beyond == 0;
 }
 
 /* Adds root_i values_i in units of 1/scale. NTK_E_NONFINITE for what is beyond the bound (or no number). */

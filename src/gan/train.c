@@ -32,10 +32,28 @@ static ntk_error *resize(ntk_discriminator *d, size_t n) {
   return NULL;
 }
 
+/* Whether the points of the last training are these but for where the fake ones are. */
+static bool only_fakes_moved(const ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real) {
+  if (!d->points || d->n != fake->n + real->n || d->fakes != fake->n || !ntk_prepared_can_move(d->kernel)) return false;
+  return !memcmp(real->x, ntk_prepared_points(d->points) + fake->n * d->d, real->n * d->d * sizeof(double));
+}
+
+static ntk_error *prepare_points(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real) {
+  size_t n = fake->n + real->n;
+  double *x = NULL;
+  ntk_prepared_free(&d->points);
+  NTK_TRY(NTK_NEW(n * d->d, &x));
+  memcpy(x, fake->x, fake->n * d->d * sizeof(double));
+  memcpy(x + fake->n * d->d, real->x, real->n * d->d * sizeof(double));
+  ntk_error *err = ntk_prepare(d->kernel, n, x, &d->points);
+  free(x);
+  return err;
+}
+
 /* gamma = fake u real: points, masses; weights as the memory has them, which are no longer its own. */
 static ntk_error *join(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real) {
   size_t n = fake->n + real->n;
-  double *x = NULL;
+  bool moved = only_fakes_moved(d, fake, real);
   NTK_TRY(resize(d, n));
   d->fakes = fake->n;
   memcpy(d->share, fake->mass, fake->n * sizeof(double));
@@ -46,12 +64,9 @@ static ntk_error *join(ntk_discriminator *d, const ntk_measure *fake, const ntk_
     d->mass[j] = d->peer ? 2 / (double)n : d->share[j];
     d->loss_mass[j] = d->peer ? d->loss.entry->peer_mass / (double)n : d->share[j];
   }
-  NTK_TRY(NTK_NEW(n * d->d, &x));
-  memcpy(x, fake->x, fake->n * d->d * sizeof(double));
-  memcpy(x + fake->n * d->d, real->x, real->n * d->d * sizeof(double));
-  ntk_prepared_free(&d->points);
-  ntk_error *err = ntk_prepare(d->kernel, n, x, &d->points);
-  free(x);
+  if (!moved) return prepare_points(d, fake, real);
+  ntk_error *err = ntk_prepared_move(d->kernel, fake->n, fake->x, d->points);
+  if (err) ntk_prepared_free(&d->points);
   return err;
 }
 

@@ -41,6 +41,7 @@ void ntk_both_apply(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *
   for (size_t column = 0; column < tile->columns; column += NTK_BLOCK) {
     size_t count = smaller(NTK_BLOCK, tile->columns - column);
     ntk_block block = {.column = tile->column + column, .count = count, .groups = (count + NTK_LANES - 1) / NTK_LANES};
+    ntk_evaluate_columns(kernel, w, tile, block);
     ntk_copy_weights(w, count, 1, both->right + column);
     memset(w->columns, 0, NTK_PANEL_COLUMNS * sizeof *w->columns);
     memset(w->across, 0, (1 + d) * NTK_PANEL_COLUMNS * sizeof *w->across);

@@ -50,15 +50,14 @@ static bool may_turn(const ntk_op *op) {
 /* Roots of variances below it count as 0 in single precision: products of their inverses would not be numbers. */
 #define SMALLEST_SINGLE 1e-15
 
-static ntk_chain_row row_tables(const ntk_kernel *kernel, const ntk_prepared *points, size_t layer, size_t i) {
-  const ntk_op *op = &kernel->program.ops[layer];
-  ntk_chain_row row = {.root = ntk_variance_array(points, op->before, NTK_V_ROOT)[i],
-                       .inverse = ntk_variance_array(points, op->before, NTK_V_INVERSE)[i]};
+/* Tables of row i in front of the step's activation. */
+static ntk_chain_row row_tables(const ntk_kernel *kernel, const ntk_chain_step *step, size_t i) {
+  ntk_chain_row row = {.root = step->table[0][i], .inverse = step->table[1][i]};
   if (kernel->single && row.root < SMALLEST_SINGLE) row.inverse = 0;
-  if (layer == 1) return row;
-  row.tangent = angle_array(points, layer, TANGENT)[i];
-  row.cosine = angle_array(points, layer, COSINE)[i];
-  row.height = 2 * sqrt(op[-1].dense.bias) * ntk_variance_array(points, op->before, NTK_V_TANGENT)[i] * angle_array(points, layer, HEIGHT)[i];
+  if (!step->table[2]) return row;
+  row.tangent = step->table[2][i];
+  row.cosine = step->table[3][i];
+  row.height = step->twice_bias_root * step->q_tangent[i] * step->table[4][i];
   return row;
 }
 
@@ -92,56 +91,70 @@ void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points) {
   }
 }
 
-static ntk_chain_pass layer_pass(const ntk_kernel *kernel, const ntk_tile *tile, ntk_block block, size_t layer) {
-  const ntk_op *op = &kernel->program.ops[layer];
-  const double weight = op->dense.weight;
-  ntk_chain_pass pass = {.groups = block.groups,
-                         .row = row_tables(kernel, tile->x, layer, block.row),
-                         .columns = column_tables(kernel, tile->z, layer, block.column),
-                         .f = weight * op->constants[0],
-                         .g = weight * op->constants[1],
-                         .bias = op->dense.bias,
-                         .nngp = op->dense.nngp_factor / weight,
-                         .constant = op->dense.constant,
-                         .q_tangent = ntk_variance_array(tile->x, op->before, NTK_V_TANGENT)[block.row],
-                         .after_tangent = ntk_variance_array(tile->x, op->after, NTK_V_TANGENT)[block.row],
-                         .plain = op[-1].dense.bias > SMALLEST_BIAS && (layer == 1 || !may_turn(op - 1))};
-  if (layer < kernel->chain) {
-    pass.next_row = row_tables(kernel, tile->x, layer + 1, block.row);
-    pass.next_columns = column_tables(kernel, tile->z, layer + 1, block.column);
-  }
-  return pass;
-}
-
 static ntk_chain_source source_of(const ntk_kernel *kernel, const ntk_workspace *workspace, const ntk_tile *tile, ntk_block block) {
-  const ntk_prepared *x = tile->x, *z = tile->z;
-  size_t d = kernel->dimension;
+  const ntk_prepared *z = tile->z;
   ntk_chain_source source = {.dense = kernel->program.ops[0].dense,
                              .column_inverse = ntk_variance_array(z, kernel->program.ops[1].before, NTK_V_INVERSE) + block.column,
-                             .row_inverse = ntk_variance_array(x, kernel->program.ops[1].before, NTK_V_INVERSE)[block.row],
                              .general = workspace->registers};
-  if (d > NTK_CHAIN_DIRECT) return source;
-  source.dimension = d;
+  if (kernel->dimension > NTK_CHAIN_DIRECT) return source;
+  source.dimension = kernel->dimension;
   source.stride = z->stride;
-  for (size_t a = 0; a < d; a++) source.x[a] = x->inputs[block.row * d + a];
   source.z = z->columns + block.column;
-  source.row_q = ntk_variance_array(x, 0, NTK_V_Q)[block.row];
   source.column_q = ntk_variance_array(z, 0, NTK_V_Q) + block.column;
   return source;
 }
 
+static ntk_chain_step step_of(const ntk_kernel *kernel, const ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, size_t layer) {
+  const ntk_op *op = &kernel->program.ops[layer];
+  const double weight = op->dense.weight;
+  double *registers = workspace->registers;
+  ntk_chain_step step = {.q_tangent = ntk_variance_array(tile->x, op->before, NTK_V_TANGENT),
+                         .after_tangent = ntk_variance_array(tile->x, op->after, NTK_V_TANGENT),
+                         .twice_bias_root = 2 * sqrt(op[-1].dense.bias)};
+  double_tables(kernel, tile->x, layer, step.table);
+  /* The results are in arrays of register 0 that the input does not use. */
+  step.pass = (ntk_chain_pass){.groups = block.groups,
+                               .state = registers + NTK_STATES * NTK_BLOCK,
+                               .k = registers + NTK_T * NTK_BLOCK,
+                               .a = registers + NTK_T_A * NTK_BLOCK,
+                               .b = registers + NTK_T_B * NTK_BLOCK,
+                               .s = registers + NTK_DELTA_A * NTK_BLOCK,
+                               .columns = column_tables(kernel, tile->z, layer, block.column),
+                               .f = weight * op->constants[0],
+                               .g = weight * op->constants[1],
+                               .bias = op->dense.bias,
+                               .nngp = op->dense.nngp_factor / weight,
+                               .constant = op->dense.constant,
+                               .plain = op[-1].dense.bias > SMALLEST_BIAS && (layer == 1 || !may_turn(op - 1))};
+  if (layer < kernel->chain) step.pass.next_columns = column_tables(kernel, tile->z, layer + 1, block.column);
+  if (layer == 1) step.pass.source = source_of(kernel, workspace, tile, block);
+  return step;
+}
+
+void ntk_chain_prepare_columns(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block) {
+  for (size_t layer = 1; layer <= kernel->chain; layer++) workspace->chain[layer - 1] = step_of(kernel, workspace, tile, block, layer);
+}
+
+static void set_source_row(const ntk_kernel *kernel, const ntk_prepared *x, size_t i, ntk_chain_source *source) {
+  source->row_inverse = ntk_variance_array(x, kernel->program.ops[1].before, NTK_V_INVERSE)[i];
+  source->row_q = ntk_variance_array(x, 0, NTK_V_Q)[i];
+  for (size_t a = 0; a < source->dimension; a++) source->x[a] = x->inputs[i * kernel->dimension + a];
+}
+
 ntk_result ntk_chain_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, size_t marked, int mode) {
-  /* Arrays of register 0 that the input does not use. */
-  double *k = workspace->registers + NTK_T * NTK_BLOCK, *a = workspace->registers + NTK_T_A * NTK_BLOCK,
-         *b = workspace->registers + NTK_T_B * NTK_BLOCK, *s = workspace->registers + NTK_DELTA_A * NTK_BLOCK;
   const ntk_chain_engine *engine = kernel->single ? kernel->engine->chain_single : kernel->engine->chain;
+  ntk_chain_row row = row_tables(kernel, &workspace->chain[0], block.row);
+  set_source_row(kernel, tile->x, block.row, &workspace->chain[0].pass.source);
   for (size_t layer = 1; layer <= kernel->chain; layer++) {
-    ntk_chain_pass pass = layer_pass(kernel, tile, block, layer);
-    pass.state = workspace->registers + NTK_STATES * NTK_BLOCK;
-    pass.k = k, pass.a = a, pass.b = b, pass.s = s;
-    if (layer == 1) pass.source = source_of(kernel, workspace, tile, block);
-    engine->layer[(layer == 1 ? NTK_CHAIN_FIRST : 0) | (layer == kernel->chain ? NTK_CHAIN_LAST : 0)][mode](&pass);
+    ntk_chain_step *step = &workspace->chain[layer - 1];
+    step->pass.row = row;
+    if (layer < kernel->chain) row = step->pass.next_row = row_tables(kernel, step + 1, block.row);
+    step->pass.q_tangent = step->q_tangent[block.row];
+    step->pass.after_tangent = step->after_tangent[block.row];
+    engine->layer[(layer == 1 ? NTK_CHAIN_FIRST : 0) | (layer == kernel->chain ? NTK_CHAIN_LAST : 0)][mode](&step->pass);
   }
-  if (mode & NTK_MODE_NTK) return (ntk_result){k, a, b, s, 0, 2, marked};
-  return (ntk_result){k, a, b, s, ntk_variance_array(tile->x, kernel->program.last_stage, NTK_V_TANGENT)[block.row], -2, marked};
+  const ntk_chain_pass *pass = &workspace->chain[0].pass;
+  if (mode & NTK_MODE_NTK) return (ntk_result){pass->k, pass->a, pass->b, pass->s, 0, 2, marked};
+  return (ntk_result){pass->k, pass->a, pass->b, pass->s, ntk_variance_array(tile->x, kernel->program.last_stage, NTK_V_TANGENT)[block.row],
+                      -2,      marked};
 }

@@ -20,7 +20,17 @@ void ntk_chain_prepare(const ntk_kernel *kernel, ntk_prepared *points);
 /** Fills points->singles from the padded tables. */
 void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points);
 
-/** A block, the general input state in register 0 where the dimension is above NTK_CHAIN_DIRECT. The workspace has two registers more. */
+/** An activation of a block, and what it takes from a row: the tables of ntk_chain_columns over points (the last three NULL for the first). */
+struct ntk_chain_step {
+  ntk_chain_pass pass;
+  const double *table[NTK_CHAIN_TABLES], *q_tangent, *after_tangent;
+  double twice_bias_root;
+};
+
+/** Before the rows of a block. */
+void ntk_chain_prepare_columns(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block);
+
+/** A row against the block, the general input state in register 0 where the dimension is above NTK_CHAIN_DIRECT. The workspace has two registers more. */
 ntk_result ntk_chain_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, size_t marked, int mode);
 
 #endif

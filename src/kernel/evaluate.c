@@ -17,31 +17,6 @@ static ntk_variances column_variances(const ntk_prepared *points, size_t stage, 
                          .inverse = ntk_variance_array(points, stage, NTK_V_INVERSE) + j};
 }
 
-/* The input state of one pair from its coordinates, as the loops do it for few dimensions: S2 = |x|^2 |v - (x.v/|x|^2) x|^2/d^2, v the shorter of
- * x' and x - x'. */
-static void correct_pair(size_t d, const double *x, const double *z, double *state) {
-  double xx = 0, zz = 0, dot = 0, along = 0, delta = 0, p = 0, rest = 0;
-  for (size_t a = 0; a < d; a++) {
-    double difference = x[a] - z[a];
-    xx += x[a] * x[a];
-    zz += z[a] * z[a];
-    dot += x[a] * z[a];
-    along += x[a] * difference;
-    delta += difference * difference;
-    p += difference * (x[a] + z[a]);
-  }
-  bool close = delta < zz;
-  double share = xx > 0 ? (close ? along : dot) / xx : 0, inverse = 1 / (double)d;
-  for (size_t a = 0; a < d; a++) {
-    double v = (close ? x[a] - z[a] : z[a]) - share * x[a];
-    rest += v * v;
-  }
-  state[NTK_R * NTK_BLOCK] = dot * inverse;
-  state[NTK_S2 * NTK_BLOCK] = rest > NTK_COLLINEAR * zz ? xx * inverse * (rest * inverse) : 0;
-  state[NTK_DELTA * NTK_BLOCK] = delta * inverse;
-  state[NTK_P * NTK_BLOCK] = p * inverse;
-}
-
 static size_t input_state(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products) {
   const ntk_prepared *x = tile->x, *z = tile->z;
   size_t d = kernel->dimension;
@@ -62,7 +37,7 @@ static size_t input_state(const ntk_kernel *kernel, ntk_workspace *workspace, co
   }
   size_t marked = kernel->engine->input_products(&input);
   for (size_t j = 0; marked && j < block.count; j++) {
-    if (workspace->scratch[j] > 0) correct_pair(d, point, z->inputs + (block.column + j) * d, workspace->registers + j);
+    if (workspace->scratch[j] > 0) kernel->engine->input_pair(d, point, z->inputs + (block.column + j) * d, workspace->registers + j);
   }
   return marked;
 }
@@ -70,6 +45,7 @@ static size_t input_state(const ntk_kernel *kernel, ntk_workspace *workspace, co
 static double *register_state(ntk_workspace *workspace, size_t index) { return workspace->registers + index * NTK_STATES * NTK_BLOCK; }
 
 void ntk_evaluate_columns(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block) {
+  if (kernel->chain) ntk_chain_prepare_columns(kernel, workspace, tile, block);
   for (size_t i = 0; i < kernel->program.count; i++)
     if (workspace->packed[i]) ntk_features_pack(tile->z->features[i], block.column, block.groups, workspace->packed[i]);
 }

@@ -27,6 +27,11 @@ const char *ntk_kernel_isa(void);
  *  most 16 coordinates. */
 bool ntk_tile_both_at_once(const ntk_kernel *kernel);
 
+/** New coordinates (count x d) for the first `count` of prepared points; the others keep their tables. For kernels that ntk_prepared_can_move() says so
+ *  of: chains as above, and the Gaussian kernel. Errors of ntk_prepare(), after which the points are good for ntk_prepared_free() only. */
+bool ntk_prepared_can_move(const ntk_kernel *kernel);
+NTK_CHECKED ntk_error *ntk_prepared_move(const ntk_kernel *kernel, size_t count, const double *x, ntk_prepared *points);
+
 /** Unit roundoff of an entry: 2^-53, 2^-24 in single precision. */
 double ntk_kernel_roundoff(const ntk_kernel *kernel);
 

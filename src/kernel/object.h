@@ -69,19 +69,22 @@ struct ntk_prepared {
 
 enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 256 };
 
+typedef struct ntk_chain_step ntk_chain_step; /* chain.h */
+
 struct ntk_workspace {
-  double *registers; /* one state each, and two more for a chain's */
-  double *scratch;   /* 4 NTK_BLOCK */
-  double *weights;   /* NTK_PANEL_COLUMNS, zero-padded copy of weight column 0 */
-  double *columns;   /* NTK_PANEL_COLUMNS: sums over the rows */
-  double *across;    /* (1 + d) NTK_PANEL_COLUMNS: the same of gradients, the coefficient of z first (chains of few coordinates) */
-  double *ones;      /* NTK_BLOCK */
-  double *products;  /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: x.z of a panel (large d) */
-  double *values;    /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: k of a panel (several weight columns) */
-  double *weighted;  /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: w k_B of a panel (large d) */
-  double *gradient;  /* NTK_PANEL_ROWS x d */
-  double *radial;    /* NTK_PANEL_ROWS: coefficient of x in the gradient */
-  double **packed;   /* an operation each: features of a block's columns, NULL where it is no series */
+  double *registers;     /* one state each, and two more for a chain's */
+  double *scratch;       /* 4 NTK_BLOCK */
+  ntk_chain_step *chain; /* of a chain: its activations for the columns of now */
+  double *weights;       /* NTK_PANEL_COLUMNS, zero-padded copy of weight column 0 */
+  double *columns;       /* NTK_PANEL_COLUMNS: sums over the rows */
+  double *across;        /* (1 + d) NTK_PANEL_COLUMNS: the same of gradients, the coefficient of z first (chains of few coordinates) */
+  double *ones;          /* NTK_BLOCK */
+  double *products;      /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: x.z of a panel (large d) */
+  double *values;        /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: k of a panel (several weight columns) */
+  double *weighted;      /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: w k_B of a panel (large d) */
+  double *gradient;      /* NTK_PANEL_ROWS x d */
+  double *radial;        /* NTK_PANEL_ROWS: coefficient of x in the gradient */
+  double **packed;       /* an operation each: features of a block's columns, NULL where it is no series */
   size_t operations;
   struct ntk_image_workspace *image;
 };

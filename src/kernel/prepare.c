@@ -108,6 +108,24 @@ static ntk_error *evaluate_diagonal(const ntk_kernel *kernel, ntk_prepared *p) {
   return NULL;
 }
 
+static void pad_tables(const ntk_kernel *kernel, ntk_prepared *p) {
+  if (!kernel->image) pad(p->variances, kernel->evaluator->tables(kernel), p->count, p->stride);
+  if (p->columns) pad(p->columns, p->dimension, p->count, p->stride);
+  if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, p->count, p->stride);
+  if (p->singles) ntk_chain_round(kernel, p);
+}
+
+bool ntk_prepared_can_move(const ntk_kernel *kernel) { return kernel->chain || kernel->gaussian; }
+
+ntk_error *ntk_prepared_move(const ntk_kernel *kernel, size_t count, const double *x, ntk_prepared *points) {
+  size_t all = points->count;
+  points->count = count;
+  ntk_error *err = fill(kernel, x, points);
+  points->count = all;
+  if (!err) pad_tables(kernel, points);
+  return err;
+}
+
 ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_prepared **out) {
   ntk_error *err = NULL;
   ntk_prepared *p;
@@ -119,10 +137,7 @@ ntk_error *ntk_prepare(const ntk_kernel *kernel, size_t n, const double *x, ntk_
   NTK_TRY_OUT(allocate(kernel, p));
   NTK_TRY_OUT(fill(kernel, x, p));
   NTK_TRY_OUT(fill_features(kernel, p));
-  if (!kernel->image) pad(p->variances, kernel->evaluator->tables(kernel), n, p->stride);
-  if (p->columns) pad(p->columns, p->dimension, n, p->stride);
-  if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, n, p->stride);
-  if (p->singles) ntk_chain_round(kernel, p);
+  pad_tables(kernel, p);
   if (kernel->has_dropout) NTK_TRY_OUT(evaluate_diagonal(kernel, p));
   *out = p;
   p = NULL;

@@ -119,11 +119,45 @@ static void bits_depend_on_the_tile_only(void **state) {
   free(a);
 }
 
+/* Points that moved are as prepared where they went, and so are those that stayed. */
+static void moved_points_are_prepared_points(void **state) {
+  (void)state;
+  arrays *a = calloc(1, sizeof *a);
+  size_t kernels = 0;
+  for (size_t i = 0; i < NETWORK_COUNT; i++)
+    for (size_t moved = 7; moved <= M; moved += M - 7) {
+      const size_t d = i % 2 ? 20 : 2;
+      fill_points(N * d, a->x, 1);
+      fill_points(M * d, a->z, 2);
+      pairing p = pairing_make(NETWORKS[i], "ntk", d, N, a->x, M, a->z);
+      if (ntk_prepared_can_move(p.kernel)) {
+        ntk_prepared *fresh = NULL;
+        fill_points(moved * d, a->z, 3);
+        OK(ntk_prepare(p.kernel, M, a->z, &fresh));
+        OK(ntk_prepared_move(p.kernel, moved, a->z, p.z));
+        double *expected = a->k, *found = calloc(N * M, sizeof *found), diagonal[2][M];
+        ntk_tile_values(p.kernel, p.workspace, (ntk_tile){p.x, fresh, 0, N, 0, M}, expected, M);
+        ntk_tile_values(p.kernel, p.workspace, (ntk_tile){p.x, p.z, 0, N, 0, M}, found, M);
+        assert_memory_equal(found, expected, N * M * sizeof *found);
+        ntk_prepared_diagonal(p.kernel, fresh, diagonal[0]);
+        ntk_prepared_diagonal(p.kernel, p.z, diagonal[1]);
+        assert_memory_equal(diagonal[0], diagonal[1], sizeof diagonal[0]);
+        free(found);
+        ntk_prepared_free(&fresh);
+        kernels++;
+      }
+      pairing_free(&p);
+    }
+  assert_true(kernels > 8);
+  free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(apply_is_the_product),
       cmocka_unit_test(both_directions_are_two_tiles),
       cmocka_unit_test(bits_depend_on_the_tile_only),
+      cmocka_unit_test(moved_points_are_prepared_points),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 #define NTK_TESTS_KERNEL_FIXTURE_H
 
 #include <math.h>
-#include <ntkgan/kernel.h>
+#include "kernel/kernel.h"
 
 #include "check.h"
 

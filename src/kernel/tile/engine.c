@@ -5,6 +5,7 @@
 const ntk_engine NTK_TILE(ntk_engine) = {
     .input = NTK_TILE(ntk_input_direct),
     .input_products = NTK_TILE(ntk_input_products),
+    .input_pair = NTK_TILE(ntk_input_pair),
     .seed = NTK_TILE(ntk_input_seed),
     .layer = {[NTK_DUAL_IDENTITY] = NTK_TILE(ntk_layer_identity),
               [NTK_DUAL_AB_RELU] = NTK_TILE(ntk_layer_ab_relu),

@@ -132,7 +132,7 @@ typedef struct {
 } ntk_input;
 
 /** Sums over a block for one row's gradient: with B_j = w_j b_j, returns sum_j w_j (offset + scale a_j), and adds sum_j B_j (z_aj - x_a) to
- *  gradient[a] for the coordinates given (none when z is NULL). `weighted` (groups x NTK_LANES) receives B. */
+ *  gradient[a] for the coordinates given (none when z is NULL). `weighted` (groups x NTK_LANES) is room for B, and receives it where z is NULL. */
 typedef struct {
   size_t groups, dimension;
   const double *weights, *a, *b;
@@ -157,6 +157,7 @@ typedef struct {
   /* From x.z. Returns how many columns are so close to x or to its line that rounding shows; they have scratch[j] = 1, else 0. The caller puts
    * them right by direct differences. */
   size_t (*input_products)(const ntk_input *input);
+  void (*input_pair)(size_t dimension, const double *x, const double *z, double *state); /* of one pair, to arrays of NTK_BLOCK */
   void (*seed)(size_t groups, int mode, double *out);
   const ntk_pass_function *layer[NTK_DUAL_COUNT]; /* each indexed by mode */
   const ntk_pass_function *norm, *sum;

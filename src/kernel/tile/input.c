@@ -109,6 +109,32 @@ size_t NTK_TILE(ntk_input_products)(const ntk_input *input) {
   return (size_t)marked;
 }
 
+/** As direct_many, one pair: the coordinates are the lanes. */
+void NTK_TILE(ntk_input_pair)(size_t dimension, const double *x, const double *z, double *state) {
+  double xx = 0, zz = 0, dot = 0, along = 0, delta = 0, p = 0, rest = 0;
+#pragma omp simd reduction(+ : xx, zz, dot, along, delta, p)
+  for (size_t a = 0; a < dimension; a++) {
+    double difference = x[a] - z[a];
+    xx += x[a] * x[a];
+    zz += z[a] * z[a];
+    dot += x[a] * z[a];
+    along += x[a] * difference;
+    delta += difference * difference;
+    p += difference * (x[a] + z[a]);
+  }
+  const bool close = delta < zz;
+  const double share = xx > 0 ? (close ? along : dot) / xx : 0, inverse = 1 / (double)dimension;
+#pragma omp simd reduction(+ : rest)
+  for (size_t a = 0; a < dimension; a++) {
+    double v = (close ? x[a] - z[a] : z[a]) - share * x[a];
+    rest += v * v;
+  }
+  state[NTK_R * NTK_BLOCK] = dot * inverse;
+  state[NTK_S2 * NTK_BLOCK] = rest > NTK_COLLINEAR * zz ? xx * inverse * (rest * inverse) : 0;
+  state[NTK_DELTA * NTK_BLOCK] = delta * inverse;
+  state[NTK_P * NTK_BLOCK] = p * inverse;
+}
+
 /** What the input has before any layer: no NTK, and the derivatives of the coordinates themselves. */
 void NTK_TILE(ntk_input_seed)(size_t groups, int mode, double *out) {
   const size_t bytes = groups * NTK_LANES * sizeof *out;

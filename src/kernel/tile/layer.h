@@ -8,6 +8,7 @@
 #define NTK_KERNEL_TILE_LAYER_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "kernel/tile/image.h"
 
@@ -44,7 +45,13 @@ NTK_INLINE void ntk_smooth_state(const ntk_pass *pass, ntk_pair pair, double r, 
   out->delta = apart ? ntk_larger(q + s - 2 * r, 0) : 0;
 }
 
-NTK_INLINE void ntk_layer(const ntk_pass *pass, ntk_dual_function dual, const bool ntk, const bool gradient) {
+NTK_INLINE void ntk_layer(const ntk_pass *given, ntk_dual_function dual, const bool ntk, const bool gradient) {
+  /* Copies: what the loop stores cannot change them. */
+  double constants[NTK_CONSTANTS];
+  ntk_pass here = *given;
+  memcpy(constants, given->constants, sizeof constants);
+  here.constants = constants;
+  const ntk_pass *pass = &here;
   const double *in = pass->in;
   double *out = pass->out;
   const double *column_q = pass->before.q, *column_root = pass->before.root, *column_inverse = pass->before.inverse;

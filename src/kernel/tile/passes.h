@@ -8,6 +8,7 @@
 
 void NTK_TILE(ntk_input_direct)(const ntk_input *input);
 size_t NTK_TILE(ntk_input_products)(const ntk_input *input);
+void NTK_TILE(ntk_input_pair)(size_t dimension, const double *x, const double *z, double *state);
 void NTK_TILE(ntk_input_seed)(size_t groups, int mode, double *out);
 double NTK_TILE(ntk_reduce_dot)(size_t groups, const double *a, const double *b);
 void NTK_TILE(ntk_reduce_add)(size_t groups, double factor, const double *a, double *sum);

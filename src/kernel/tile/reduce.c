@@ -1,4 +1,5 @@
 /** Sums over a block. */
+#include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
 
 double NTK_TILE(ntk_reduce_dot)(size_t groups, const double *a, const double *b) {
@@ -13,7 +14,28 @@ void NTK_TILE(ntk_reduce_add)(size_t groups, double factor, const double *a, dou
   for (size_t j = 0; j < groups * NTK_LANES; j++) sum[j] += factor * a[j];
 }
 
-double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction) {
+/* Few coordinates in one pass; part[] would not stay in registers. */
+NTK_INLINE double reduce_few(const ntk_reduction *reduction, const size_t d) {
+  const size_t count = reduction->groups * NTK_LANES, stride = reduction->stride;
+  const double *weights = reduction->weights, *a = reduction->a, *b = reduction->b, offset = reduction->offset, scale = reduction->scale;
+  const double *z0 = reduction->z, *z1 = z0 + (d > 1 ? stride : 0), *z2 = z0 + (d > 2 ? 2 * stride : 0);
+  const double x0 = reduction->x[0], x1 = d > 1 ? reduction->x[1] : 0, x2 = d > 2 ? reduction->x[2] : 0;
+  double sum = 0, part0 = 0, part1 = 0, part2 = 0;
+#pragma omp simd reduction(+ : sum, part0, part1, part2)
+  for (size_t j = 0; j < count; j++) {
+    double weighted = weights[j] * b[j];
+    sum += weights[j] * (offset + scale * a[j]);
+    part0 += weighted * (z0[j] - x0);
+    if (d > 1) part1 += weighted * (z1[j] - x1);
+    if (d > 2) part2 += weighted * (z2[j] - x2);
+  }
+  reduction->gradient[0] += part0;
+  if (d > 1) reduction->gradient[1] += part1;
+  if (d > 2) reduction->gradient[2] += part2;
+  return sum;
+}
+
+static double reduce_many(const ntk_reduction *reduction) {
   const size_t count = reduction->groups * NTK_LANES;
   const double *weights = reduction->weights, *a = reduction->a, *b = reduction->b, offset = reduction->offset, scale = reduction->scale;
   double *weighted = reduction->weighted, sum = 0;
@@ -30,6 +52,15 @@ double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction) {
     reduction->gradient[i] += part;
   }
   return sum;
+}
+
+double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction) {
+  switch (reduction->z ? reduction->dimension : 0) {
+    case 1: return reduce_few(reduction, 1);
+    case 2: return reduce_few(reduction, 2);
+    case 3: return reduce_few(reduction, 3);
+    default: return reduce_many(reduction);
+  }
 }
 
 double NTK_TILE(ntk_reduce_both)(const ntk_both_reduction *both) {
