@@ -64,9 +64,9 @@ static void cut_fields(const ntk_kernel *kernel, ntk_image_workspace *w, cutter 
   if (program->has_pool) w->view = cut(c, program->tables + kernel->dimension);
 }
 
-/* Fields that a value's evaluation goes through, doubles a lane. */
+/* Fields that a value's evaluation goes through, doubles a lane; more than none. */
 static size_t field_size(const ntk_image_program *program) {
-  size_t size = 0;
+  size_t size = 1;
   for (size_t s = 0; s < program->segment_count; s++)
     for (size_t b = 0; b < program->segments[s].buffers; b++) size += 3 * program->segments[s].sizes[b];
   return size;

@@ -116,7 +116,7 @@ static double reduce_products(const apply_context *c, const ntk_block *block, co
   for (size_t k = 0; result->marked && k < block->count; k++) {
     if (!(c->workspace->scratch[k] > 0)) continue;
     const double *z = c->tile->z->inputs + (block->column + k) * d;
-    for (size_t a = 0; a < d; a++) gradient[a] += reduction->weighted[k] * (z[a] - reduction->x[a]);
+    c->kernel->engine->add_difference(d, reduction->weighted[k], z, reduction->x, gradient);
     reduction->weighted[k] = 0;
   }
   return sum - c->kernel->engine->dot(block->groups, reduction->weighted, c->workspace->ones);

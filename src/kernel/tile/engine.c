@@ -26,6 +26,7 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .sum = NTK_TILE(ntk_sum),
     .dot = NTK_TILE(ntk_reduce_dot),
     .add = NTK_TILE(ntk_reduce_add),
+    .add_difference = NTK_TILE(ntk_reduce_add_difference),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .reduce_both = NTK_TILE(ntk_reduce_both),
     .features = NTK_TILE(ntk_series_features),

@@ -162,7 +162,8 @@ typedef struct {
   const ntk_pass_function *layer[NTK_DUAL_COUNT]; /* each indexed by mode */
   const ntk_pass_function *norm, *sum;
   double (*dot)(size_t groups, const double *a, const double *b);
-  void (*add)(size_t groups, double factor, const double *a, double *sum); /* sum += factor a */
+  void (*add)(size_t groups, double factor, const double *a, double *sum);                            /* sum += factor a */
+  void (*add_difference)(size_t count, double factor, const double *a, const double *b, double *sum); /* sum += factor (a - b) */
   double (*reduce)(const ntk_reduction *reduction);
   double (*reduce_both)(const ntk_both_reduction *both);
   void (*features)(const ntk_hermite *h, size_t count, double *gamma);

@@ -12,6 +12,7 @@ void NTK_TILE(ntk_input_pair)(size_t dimension, const double *x, const double *z
 void NTK_TILE(ntk_input_seed)(size_t groups, int mode, double *out);
 double NTK_TILE(ntk_reduce_dot)(size_t groups, const double *a, const double *b);
 void NTK_TILE(ntk_reduce_add)(size_t groups, double factor, const double *a, double *sum);
+void NTK_TILE(ntk_reduce_add_difference)(size_t count, double factor, const double *a, const double *b, double *sum);
 double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction);
 double NTK_TILE(ntk_reduce_both)(const ntk_both_reduction *both);
 void NTK_TILE(ntk_series_features)(const ntk_hermite *h, size_t count, double *gamma);

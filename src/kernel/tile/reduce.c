@@ -14,6 +14,11 @@ void NTK_TILE(ntk_reduce_add)(size_t groups, double factor, const double *a, dou
   for (size_t j = 0; j < groups * NTK_LANES; j++) sum[j] += factor * a[j];
 }
 
+void NTK_TILE(ntk_reduce_add_difference)(size_t count, double factor, const double *a, const double *b, double *sum) {
+#pragma omp simd
+  for (size_t i = 0; i < count; i++) sum[i] += factor * (a[i] - b[i]);
+}
+
 /* Few coordinates in one pass; part[] would not stay in registers. */
 NTK_INLINE double reduce_few(const ntk_reduction *reduction, const size_t d) {
   const size_t count = reduction->groups * NTK_LANES, stride = reduction->stride;
