@@ -10,18 +10,33 @@
 #define LARGEST 1e150
 #define LARGEST_SINGLE 1e30
 
-static ntk_error *check_point(const ntk_transform *transform, double most, size_t i, size_t d, const double *x) {
-  double norm = 0;
+/* |x|^2, in eight sums that run side by side. */
+static double squared_norm(size_t d, const double *x) {
+  enum { SUMS = 8 };
+  double part[SUMS] = {0};
+  size_t a = 0;
+  for (; a + SUMS <= d; a += SUMS)
+#pragma omp simd
+    for (size_t k = 0; k < SUMS; k++) part[k] += x[a + k] * x[a + k];
+  for (; a < d; a++) part[0] += x[a] * x[a];
+  return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+}
+
+/* Why a point is no input, once that is suspected. */
+static ntk_error *name_mistake(const ntk_transform *transform, size_t i, size_t d, const double *x) {
   for (size_t a = 0; a < d; a++) {
     if (!isfinite(x[a])) return ntk_fail(NTK_E_NONFINITE, "point %zu, coordinate %zu is %g", i, a, x[a]);
-    if (transform && transform->limit > 0 && !(fabs(x[a]) < transform->limit)) {
+    if (transform && transform->limit > 0 && !(fabs(x[a]) < transform->limit))
       return ntk_fail(NTK_E_INPUT, "point %zu, coordinate %zu is %.17g: input_transform %s needs values between -%g and %g", i, a, x[a],
                       transform->name, transform->limit, transform->limit);
-    }
-    norm += x[a] * x[a];
   }
-  if (!(norm < most)) return ntk_fail(NTK_E_NONFINITE, "point %zu is too large for the kernel: squared norm %g", i, norm);
   return NULL;
+}
+
+static ntk_error *check_point(const ntk_transform *transform, double most, size_t i, size_t d, const double *x) {
+  double norm = squared_norm(d, x);
+  if (!(norm < most) || (transform && transform->limit > 0)) NTK_TRY(name_mistake(transform, i, d, x));
+  return norm < most ? NULL : ntk_fail(NTK_E_NONFINITE, "point %zu is too large for the kernel: squared norm %g", i, norm);
 }
 
 static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
@@ -49,16 +64,11 @@ static void transform_point(const ntk_transform *transform, size_t d, const doub
   }
 }
 
-static double squared_norm(const ntk_prepared *p, size_t i) {
-  const double *input = p->inputs + i * p->dimension;
-  double norm = 0;
-  for (size_t a = 0; a < p->dimension; a++) norm += input[a] * input[a];
-  return norm;
-}
+static double norm_of(const ntk_prepared *p, size_t i) { return squared_norm(p->dimension, p->inputs + i * p->dimension); }
 
 ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *p) {
   for (size_t i = 0; i < p->count; i++) {
-    double q = squared_norm(p, i) / (double)p->dimension;
+    double q = norm_of(p, i) / (double)p->dimension;
     NTK_TRY(ntk_point_recursion(kernel, kernel->octaves, q, p->variances + i, p->stride, &p->diagonal[i]));
   }
   if (kernel->chain) ntk_chain_prepare(kernel, p);
@@ -76,7 +86,7 @@ static ntk_error *fill(const ntk_kernel *kernel, const double *x, ntk_prepared *
   NTK_TRY(kernel->evaluator->prepare(kernel, p));
   for (size_t i = 0; i < p->count; i++) {
     if (isfinite(p->diagonal[i])) continue;
-    return ntk_fail(NTK_E_NONFINITE, "kernel of point %zu with itself is %g (squared norm %g)", i, p->diagonal[i], squared_norm(p, i));
+    return ntk_fail(NTK_E_NONFINITE, "kernel of point %zu with itself is %g (squared norm %g)", i, p->diagonal[i], norm_of(p, i));
   }
   return NULL;
 }

@@ -2,24 +2,17 @@
 
 import concurrent.futures
 import json
-import tempfile
 
 import h5py
 import numpy as np
 import pytest
 
 import image_oracle
-import support
+from support import ntkgan
 
 pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
 
 ARCHITECTURES = 50
-
-
-def ntkgan(*arguments):
-    """Many short runs at once: each with session folders of its own, which Open MPI makes and removes."""
-    with tempfile.TemporaryDirectory(prefix="ntk") as private:
-        support.ntkgan(*arguments, env={"TMPDIR": private})
 
 
 def random_size(rng, image, most=4):
