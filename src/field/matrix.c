@@ -45,22 +45,22 @@ static void compute(matrix *a, tile_function tile_of, size_t row, double *out) {
   }
 }
 
-/* Copies what is above the diagonal below it, LINE rows at a time: each line of the cache is read once. */
-static void mirror(size_t n, double *values) {
+/* Copies a strip of a symmetric matrix, which was just written, below the diagonal, LINE rows at a time: each line of the cache is read once. */
+static void mirror(const matrix *a, size_t column, double *values) {
   enum { LINE = 8 };
-  for (size_t column = 0; column < n; column += ROWS)
-    for (size_t row = column; row < n; row += LINE)
-      for (size_t j = column; j < ntk_min_size(column + ROWS, row + LINE); j++)
-        for (size_t i = row > j ? row : j + 1; i < ntk_min_size(row + LINE, n); i++) values[i * n + j] = values[j * n + i];
+  size_t n = a->n;
+  for (size_t row = column; a->is_symmetric && row < n; row += LINE)
+    for (size_t j = column; j < ntk_min_size(column + ROWS, row + LINE) && j < n; j++)
+      for (size_t i = row > j ? row : j + 1; i < ntk_min_size(row + LINE, n); i++) values[i * n + j] = values[j * n + i];
 }
 
-/* One strip over from its rank to rank 0, in pieces within MPI's counts. */
+/* One strip over from its rank to rank 0: what was computed of it. */
 static ntk_error *move(const matrix *a, size_t row, int owner, double *values) {
-  size_t count = strip_rows(a, row) * a->m * a->width, piece = (size_t)1 << 27;
-  for (size_t i = 0; i < count; i += piece) {
-    int here = (int)ntk_min_size(piece, count - i);
-    if (a->comm->rank == owner) NTK_TRY(ntk_mpi(MPI_Send(values + i, here, MPI_DOUBLE, 0, 0, a->comm->mpi), "MPI_Send"));
-    if (a->comm->rank == 0) NTK_TRY(ntk_mpi(MPI_Recv(values + i, here, MPI_DOUBLE, owner, 0, a->comm->mpi, MPI_STATUS_IGNORE), "MPI_Recv"));
+  size_t skipped = a->is_symmetric ? row * a->width : 0, count = a->m * a->width - skipped;
+  for (size_t i = 0; i < strip_rows(a, row); i++) {
+    double *at = values + i * a->m * a->width + skipped;
+    if (a->comm->rank == owner) NTK_TRY(ntk_mpi(MPI_Send(at, (int)count, MPI_DOUBLE, 0, 0, a->comm->mpi), "MPI_Send"));
+    if (a->comm->rank == 0) NTK_TRY(ntk_mpi(MPI_Recv(at, (int)count, MPI_DOUBLE, owner, 0, a->comm->mpi, MPI_STATUS_IGNORE), "MPI_Recv"));
   }
   return NULL;
 }
@@ -73,7 +73,11 @@ static ntk_error *strips(matrix *a, tile_function tile_of, double *out) {
     double *own = rank ? a->strip : out + round * strip;
     if (row < a->n) compute(a, tile_of, row, own);
     if (rank && row < a->n) NTK_TRY(move(a, row, a->comm->rank, own));
-    for (size_t r = 1; !rank && r < ranks && (round + r) * ROWS < a->n; r++) NTK_TRY(move(a, (round + r) * ROWS, (int)r, out + (round + r) * strip));
+    if (!rank) mirror(a, row, out);
+    for (size_t r = 1; !rank && r < ranks && (round + r) * ROWS < a->n; r++) {
+      NTK_TRY(move(a, (round + r) * ROWS, (int)r, out + (round + r) * strip));
+      mirror(a, (round + r) * ROWS, out);
+    }
   }
   return NULL;
 }
@@ -96,7 +100,6 @@ ntk_error *ntk_field_matrix(const ntk_comm *comm, const ntk_kernel *kernel, cons
   if (!err && comm->rank) err = ntk_alloc(ROWS * a.m, (with_gradients ? d : 1) * sizeof(double), &a.strip);
   NTK_TRY_OUT(ntk_agree(comm, err));
   NTK_TRY_OUT(strips(&a, ntk_tile_values, values));
-  if (a.is_symmetric && values) mirror(a.n, values);
   NTK_TRY_OUT(ntk_agree(comm, check(&a, values, "k")));
   if (with_gradients) {
     a.width = d, a.is_symmetric = false;
