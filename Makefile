@@ -59,7 +59,8 @@ isa-flags-x86_64    = -march=x86-64
 isa-flags-x86_64_v3 = -march=x86-64-v3
 isa-flags-x86_64_v4 = -march=x86-64-v4 -mprefer-vector-width=512
 # Only the tile loops: no errno, no traps, contraction on; NaN checks live elsewhere. Not -ffast-math (it would set flush-to-zero when linking).
-tile-flags = -O3 -fno-math-errno -fno-trapping-math -fno-signed-zeros -ffinite-math-only -ffp-contract=fast -fopenmp-simd
+# Vectors of lanes are passed among functions of one file only: how files would pass them to each other (psabi) does not matter.
+tile-flags = -O3 -fno-math-errno -fno-trapping-math -fno-signed-zeros -ffinite-math-only -ffp-contract=fast -fopenmp-simd -Wno-psabi
 
 # Tile loops that exist in single precision too (src/kernel/tile/real.h).
 single   := chain gaussian

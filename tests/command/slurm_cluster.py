@@ -93,6 +93,7 @@ class Cluster:
 
     def __init__(self, folder):
         self.folder = folder
+        self.brought_forward = {}  # job: the requeue whose waiting time was taken away
         root = os.geteuid() == 0
         self.nodes = ["n1", "n2"] if root else [socket.gethostname().split(".")[0]]
         self.own_hosts = root
@@ -203,15 +204,27 @@ class Cluster:
         return dict(word.split("=", 1) for word in text.split() if "=" in word)
 
     def hasten(self, number):
-        """Waits until the job is queued again and takes away the two minutes that Slurm lets a requeued job wait; not all of
-        them: a job that starts in the second in which it ended is taken for the old one."""
-        wait_until(lambda: (told := self.job(number))["Restarts"] != "0" and told["JobState"] == "PENDING", 60, f"the requeue of job {number}")
-        self.run("scontrol", "update", f"JobId={number}", "StartTime=now+2")
+        """Waits until the job is queued again and takes away the two minutes that Slurm lets a requeued job wait."""
+        wait_until(lambda: (told := self.job(number))["Restarts"] != "0" and told["JobState"] == "PENDING" and self.bring_forward(told), 60, f"the requeue of job {number}")
+
+    def bring_forward(self, told):
+        """Once a requeue; not all of the time: a job that starts in the second in which it ended is taken for the old one."""
+        if self.brought_forward.get(told["JobId"]) != told["Restarts"]:
+            self.run("scontrol", "update", f"JobId={told['JobId']}", "StartTime=now+2")
+            self.brought_forward[told["JobId"]] = told["Restarts"]
+        return told
 
     def wait_for(self, number, *states, seconds=60):
-        """Waits until the job is in one of the states; gives what Slurm says then."""
+        """Waits until the job is in one of the states; gives what Slurm says then. On a busy machine a job may be queued again more than once."""
+
+        def reached():
+            told = self.job(number)
+            if told.get("JobState") == "PENDING" and told.get("Restarts") != "0" and told.get("Reason") == "BeginTime":
+                self.bring_forward(told)
+            return told.get("JobState") in states and told
+
         try:
-            return wait_until(lambda: (told := self.job(number)).get("JobState") in states and told, seconds, f"job {number} in {states}")
+            return wait_until(reached, seconds, f"job {number} in {states}")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.job(number)}\n{self.logs()}") from None
 
