@@ -8,7 +8,7 @@
 
 /* Tiles of SIDE x SIDE entries on and above the diagonal, each evaluated by one process: number t, counted row by row, by process t modulo processes.
  * Its blocks, and those that are their transposes, go to their owners while the next tile is evaluated. */
-enum { BLOCKS = 4, SIDE = BLOCKS * NTK_GRAM_BLOCK, LINE = 8 };
+enum { BLOCKS = 4, BLOCKS_OF_TILE = BLOCKS * BLOCKS, SIDE = BLOCKS * NTK_GRAM_BLOCK, LINE = 8 };
 /* Distance of a tile's rows: rows of a power of two would share few sets of the cache. */
 enum { LEADING = SIDE + LINE };
 
@@ -63,15 +63,15 @@ typedef struct {
   size_t ld;
 } block;
 
-/* The blocks of a tile that `process` owns, or whose transposes it owns, in a fixed order; `k` < BLOCKS * BLOCKS goes on. False: no more. */
+/* The blocks of a tile that `process` owns, or whose transposes it owns, in a fixed order; `k` < BLOCKS_OF_TILE goes on. False: no more. */
 static bool next_block(const filling *f, place tile, int process, size_t *k, block *b) {
-  for (; *k < BLOCKS * BLOCKS; ++*k) {
+  for (; *k < BLOCKS_OF_TILE; ++*k) {
     size_t i = *k / BLOCKS, j = *k % BLOCKS;
     b->row = tile.row * BLOCKS + i, b->column = tile.column * BLOCKS + j;
     b->rows = extent(f, b->row * NTK_GRAM_BLOCK, NTK_GRAM_BLOCK), b->columns = extent(f, b->column * NTK_GRAM_BLOCK, NTK_GRAM_BLOCK);
     if (b->row > b->column || !b->rows || !b->columns) continue;
     if (owner(f, b->row, b->column) != process && owner(f, b->column, b->row) != process) continue;
-    b->values = f->tile + i * NTK_GRAM_BLOCK * LEADING + j * NTK_GRAM_BLOCK, b->ld = LEADING;
+    b->values = f->tile + (i * LEADING + j) * NTK_GRAM_BLOCK, b->ld = LEADING;
     ++*k;
     return true;
   }
@@ -229,7 +229,7 @@ static size_t most_received(const filling *f) {
 
 static ntk_error *allocate_shipment(const filling *f, size_t received, shipment *s) {
   size_t processes = (size_t)f->gram->grid.members.size;
-  NTK_TRY(NTK_NEW(2 * SIDE * SIDE, &s->out)); /* a block goes to two processes at most */
+  NTK_TRY(NTK_NEW((size_t)2 * SIDE * SIDE, &s->out)); /* a block goes to two processes at most */
   NTK_TRY(NTK_NEW(received, &s->in));
   NTK_TRY(NTK_NEW(processes, &s->out_count));
   NTK_TRY(NTK_NEW(processes, &s->out_offset));
@@ -240,7 +240,7 @@ static ntk_error *allocate_shipment(const filling *f, size_t received, shipment 
 static ntk_error *allocate(filling *f, const double *mass) {
   size_t n = f->gram->n;
   NTK_TRY(ntk_workspace_create(f->kernel, &f->workspace));
-  NTK_TRY(NTK_NEW(SIDE * LEADING, &f->tile));
+  NTK_TRY(NTK_NEW((size_t)SIDE * LEADING, &f->tile));
   if (mass) NTK_TRY(NTK_NEW(n, &f->root));
   for (size_t i = 0; mass && i < n; i++) f->root[i] = sqrt(mass[i]);
   if (f->gram->grid.members.size == 1) return NULL;
