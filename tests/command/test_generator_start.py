@@ -4,7 +4,6 @@ of `field`, and against a wide finite network trained by gradient descent."""
 
 import json
 import signal
-import subprocess
 import sys
 import time
 
@@ -14,7 +13,8 @@ import numpy as np
 import pytest
 import yaml
 
-from support import PROGRAM, ROOT, ntkgan
+from studies import has_checkpoint, start, wait_for
+from support import ROOT, ntkgan
 from test_generators import ERF, RBF, file, gram, pull, stein, study_of
 from test_tools import plot
 
@@ -181,16 +181,13 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, train):
     made["resources"] = {"checkpoint_every": 0.02}
     whole = run(tmp_path, made)
     out = tmp_path / "killed"
-    command = [PROGRAM, "run", str(tmp_path / "study.yaml"), "-o", str(out), "--ranks", "1"]
-    job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 60
-    while not list(out.glob("checkpoints/*.h5")):
-        assert job.poll() is None and time.monotonic() < end
-        time.sleep(0.005)
+    command = ["run", str(tmp_path / "study.yaml"), "-o", str(out), "--ranks", "1"]
+    job = start(*command)
+    wait_for(has_checkpoint(out), job)
     job.send_signal(signal.SIGKILL)
-    job.wait(timeout=60)
-    text = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert text.returncode == 0 and "resumed at iteration" in text.stderr
+    job.communicate(timeout=60)
+    text = ntkgan(*command)
+    assert "resumed at iteration" in text.stderr
     (found,) = (out / "runs").glob("*.h5")
     again = datasets(found)
     assert again.keys() == whole.keys() and all(again[name].tobytes() == whole[name].tobytes() for name in whole)

@@ -3,7 +3,6 @@
 
 import json
 import signal
-import subprocess
 import time
 
 import h5py
@@ -11,7 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from support import PROGRAM, ROOT, ntkgan
+from studies import has_checkpoint, start, wait_for
+from support import ROOT, ntkgan
 
 pytestmark = pytest.mark.slow  # for `make test`; `make check` is to end within a minute
 
@@ -215,19 +215,16 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, points, train):
     study["resources"] = {"checkpoint_every": 0.02}
     whole, _, _ = run(tmp_path, study)
     out = tmp_path / "stopped"
-    command = [PROGRAM, "run", str(tmp_path / "study.yaml"), "-o", str(out), "--ranks", "1"]
-    job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    end = time.monotonic() + 60
-    while not list(out.glob("checkpoints/*.h5")):
-        assert job.poll() is None and time.monotonic() < end
-        time.sleep(0.005)
+    command = ["run", str(tmp_path / "study.yaml"), "-o", str(out), "--ranks", "1"]
+    job = start(*command)
+    wait_for(has_checkpoint(out), job)
     job.send_signal(signal.SIGTERM)
     job.communicate(timeout=60)
     (saved,) = out.glob("checkpoints/*.h5")
     with h5py.File(saved) as h5:
         assert 0 < h5.attrs["iteration"] < study["train"]["iterations"] and np.any(h5["state/flow"][...] != 0)
-    text = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert text.returncode == 0 and "resumed at iteration" in text.stderr
+    text = ntkgan(*command)
+    assert "resumed at iteration" in text.stderr
     (found,) = (out / "runs").glob("*.h5")
     with h5py.File(found) as h5:
         assert h5["trajectory/fake"][...].tobytes() == whole.tobytes()

@@ -75,11 +75,3 @@ def test_an_entry_that_is_not_finite_is_named(tmp_path, ranks):
     network = "{type: mlp, depth: 25, activation: identity, weight_stddev: 9.0e5}"  # values below 1e308, gradients above
     failed = ntkgan("gram", tmp_path / "x.npy", "--network", network, "--gradient", "-o", tmp_path / "out.h5", "--ranks", ranks, status=None)
     assert failed.returncode == 1 and "gradient of k(x_0, z_0) is not finite" in failed.stderr
-
-
-def test_commands_of_one_rank_need_no_folder_of_mpi(files, tmp_path):
-    """Open MPI's session folder of such processes is the same one for all: they removed it from under each other when many were started at once."""
-    (tmp_path / "file").touch()
-    env = {"TMPDIR": str(tmp_path / "file")}
-    done = ntkgan("gram", files / "real.npy", "--network", NETWORK, "-o", tmp_path / "out.h5", "--ranks", 1, env=env)
-    assert done.stderr == "" and arrays(tmp_path / "out.h5")["gram"].shape == (203, 203)
