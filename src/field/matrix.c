@@ -27,21 +27,12 @@ typedef void (*tile_function)(const ntk_kernel *kernel, ntk_workspace *workspace
 
 static size_t strip_rows(const matrix *a, size_t row) { return ntk_min_size(ROWS, a->n - row); }
 
-/* Whether numbers that were just computed, so that they are in the cache, are finite. */
-static bool are_finite(size_t rows, size_t count, const double *numbers, size_t ld) {
-  double sum = 0;
-  for (size_t i = 0; i < rows; i++)
-#pragma omp simd reduction(+ : sum)
-    for (size_t j = 0; j < count; j++) sum += 0 * numbers[i * ld + j];
-  return sum == 0;
-}
-
 static void compute(matrix *a, tile_function tile_of, size_t row, double *out) {
   for (size_t j = a->is_symmetric ? row : 0, end; j < a->m; j = end) {
     end = ntk_min_size(j / NTK_TILE_COLUMNS * NTK_TILE_COLUMNS + NTK_TILE_COLUMNS, a->m);
     ntk_tile tile = {a->x, a->z, row, strip_rows(a, row), j, end - j};
     tile_of(a->kernel, a->workspace, tile, out + j * a->width, a->m);
-    if (!are_finite(tile.rows, tile.columns * a->width, out + j * a->width, a->m * a->width)) a->is_suspected = true;
+    if (!ntk_are_finite(tile.rows, tile.columns * a->width, out + j * a->width, a->m * a->width)) a->is_suspected = true;
   }
 }
 

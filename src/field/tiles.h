@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/comm.h"
+#include "base/numbers.h"
 
 enum { NTK_TILE_COLUMNS = 256 };
 
@@ -14,8 +15,6 @@ size_t ntk_tile_rows(size_t n, size_t d);
 
 /** Own rows of rank r of n rows: start[r] .. start[r+1], whole tiles of `rows`. start has size+1 entries. */
 void ntk_tile_deal(const ntk_comm *comm, size_t n, size_t rows, size_t *start);
-
-static inline size_t ntk_min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 /** Sums equally long vectors in a fixed binary tree (a binary counter of partial sums): the error grows with log2 of the number of
  *  vectors, and the bits depend only on their order. */

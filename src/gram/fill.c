@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/numbers.h"
 
 /* Tiles of SIDE x SIDE entries on and above the diagonal, each evaluated by one process: number t, counted row by row, by process t modulo processes.
  * Its blocks, and those that are their transposes, go to their owners while the next tile is evaluated. */
@@ -36,9 +37,7 @@ typedef struct {
   ntk_error *failure; /* the first of this process; the exchange goes on */
 } filling;
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
-static size_t extent(const filling *f, size_t start, size_t most) { return start < f->gram->n ? least(most, f->gram->n - start) : 0; }
+static size_t extent(const filling *f, size_t start, size_t most) { return start < f->gram->n ? ntk_min_size(most, f->gram->n - start) : 0; }
 
 static void step(const filling *f, place *p) {
   if (++p->column == f->side) p->column = ++p->row;
@@ -83,7 +82,7 @@ static void put_transposed(const ntk_gram *gram, const block *b) {
   double *out = home(gram, b->row, b->column);
   for (size_t start = 0; start < b->columns; start += LINE)
     for (size_t i = 0; i < b->rows; i++)
-      for (size_t j = start; j < least(start + LINE, b->columns); j++) out[j * gram->leading + i] = b->values[i * b->ld + j];
+      for (size_t j = start; j < ntk_min_size(start + LINE, b->columns); j++) out[j * gram->leading + i] = b->values[i * b->ld + j];
 }
 
 /* Into the own array, which is column by column: as it stands, as its image, or both. */
@@ -103,11 +102,8 @@ typedef struct {
 } part;
 
 static ntk_error *check(const part *p, const double *values) {
-  double sum = 0;
+  if (ntk_are_finite(p->rows, p->columns, values, LEADING)) return NULL;
   for (size_t i = 0; i < p->rows; i++)
-#pragma omp simd reduction(+ : sum)
-    for (size_t j = 0; j < p->columns; j++) sum += 0 * values[i * LEADING + j];
-  for (size_t i = 0; sum != 0 && i < p->rows; i++)
     for (size_t j = 0; j < p->columns; j++)
       if (!isfinite(values[i * LEADING + j]))
         return ntk_fail(NTK_E_NONFINITE, "kernel of points %zu and %zu is not finite", p->row + i, p->column + j);
@@ -126,7 +122,7 @@ static void evaluate(filling *f, place tile) {
   part whole = {tile.row * SIDE, extent(f, tile.row * SIDE, SIDE), tile.column * SIDE, extent(f, tile.column * SIDE, SIDE)};
   if (tile.row != tile.column) evaluate_part(f, &whole, f->tile);
   for (size_t k = 0; tile.row == tile.column && k < whole.rows; k += NTK_GRAM_BLOCK) {
-    part strip = {whole.row + k, least(NTK_GRAM_BLOCK, whole.rows - k), whole.column + k, whole.columns - k};
+    part strip = {whole.row + k, ntk_min_size(NTK_GRAM_BLOCK, whole.rows - k), whole.column + k, whole.columns - k};
     double *out = f->tile + k * LEADING + k;
     evaluate_part(f, &strip, out);
     for (size_t i = 0; i < strip.rows; i++)

@@ -1,9 +1,8 @@
 /** A tile of a chain with gradients in both points: each pair is evaluated once. For few coordinates and one weight column. */
 #include <string.h>
 
+#include "base/numbers.h"
 #include "kernel/chain.h"
-
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 bool ntk_both_fits(const ntk_kernel *kernel) { return kernel->chain && kernel->dimension <= NTK_DIRECT_DIMENSION; }
 
@@ -39,7 +38,7 @@ static void add_row(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *
 void ntk_both_apply(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, const ntk_both *both) {
   size_t d = kernel->dimension;
   for (size_t column = 0; column < tile->columns; column += NTK_BLOCK) {
-    size_t count = smaller(NTK_BLOCK, tile->columns - column);
+    size_t count = ntk_min_size(NTK_BLOCK, tile->columns - column);
     ntk_block block = {.column = tile->column + column, .count = count, .groups = (count + NTK_LANES - 1) / NTK_LANES};
     ntk_evaluate_columns(kernel, w, tile, block);
     ntk_copy_weights(w, count, 1, both->right + column);

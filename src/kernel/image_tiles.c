@@ -1,11 +1,10 @@
 /* The tile functions of networks over images: rows one by one, columns in blocks of as many lanes as the workspace has. */
 #include <string.h>
 
+#include "base/numbers.h"
 #include "kernel/image.h"
 
 static const long NONE[2] = {0, 0};
-
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Columns of a tile that are side by side in the workspace: `blocks` of `lanes` from `first` on, `count` of them the tile's own. */
 typedef struct {
@@ -42,7 +41,7 @@ static void choose_block(ntk_image_run *run, const panel *p, size_t block) {
   ntk_image_forget(&run->w->column_features);
 }
 
-static size_t columns_of(const panel *p, size_t block) { return smaller(p->lanes, p->count - block * p->lanes); }
+static size_t columns_of(const panel *p, size_t block) { return ntk_min_size(p->lanes, p->count - block * p->lanes); }
 
 static void interleave(size_t lanes, size_t count, const double *const *from, double *to) {
   for (size_t t = 0; t < count; t++)
@@ -52,15 +51,15 @@ static void interleave(size_t lanes, size_t count, const double *const *from, do
 /* The next panel of the tile; behind the last column its lanes hold the last one again. */
 static panel fill_panel(const ntk_image_run *run, const ntk_tile *tile, size_t first) {
   const ntk_prepared *z = tile->z;
-  panel p = {.first = first, .count = smaller(run->w->panel_lanes / run->w->lanes * run->w->lanes, tile->columns - first)};
+  panel p = {.first = first, .count = ntk_min_size(run->w->panel_lanes / run->w->lanes * run->w->lanes, tile->columns - first)};
   size_t needed = (p.count + NTK_LANES - 1) / NTK_LANES * NTK_LANES, tables = run->program->tables;
-  p.lanes = smaller(needed, run->w->lanes);
+  p.lanes = ntk_min_size(needed, run->w->lanes);
   p.blocks = (p.count + p.lanes - 1) / p.lanes;
   run->w->block = (size_t)-1;
   for (size_t b = 0; b < p.blocks; b++) {
     const double *from[NTK_IMAGE_LANES], *pixels[NTK_IMAGE_LANES];
     for (size_t l = 0; l < p.lanes; l++) {
-      size_t column = tile->column + first + smaller(b * p.lanes + l, p.count - 1);
+      size_t column = tile->column + first + ntk_min_size(b * p.lanes + l, p.count - 1);
       from[l] = ntk_image_tables_of(run->kernel, z, column);
       pixels[l] = z->inputs + column * z->dimension;
     }

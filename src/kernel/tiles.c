@@ -5,6 +5,7 @@
 #include <cblas.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "kernel/evaluate.h"
 #include "kernel/gaussian.h"
 
@@ -12,8 +13,6 @@
 typedef struct {
   size_t row, rows, column, columns;
 } panel;
-
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 /* x.z of the panel into workspace->products. Lanes behind the last column are 0, so that what they give is finite. */
 static void multiply(ntk_workspace *workspace, const ntk_tile *tile, panel p) {
@@ -27,7 +26,7 @@ static void multiply(ntk_workspace *workspace, const ntk_tile *tile, panel p) {
 }
 
 static ntk_block block_of(const ntk_tile *tile, panel p, size_t i, size_t j) {
-  size_t count = smaller(NTK_BLOCK, p.columns - j);
+  size_t count = ntk_min_size(NTK_BLOCK, p.columns - j);
   return (ntk_block){
       .row = tile->row + p.row + i, .column = tile->column + p.column + j, .count = count, .groups = (count + NTK_LANES - 1) / NTK_LANES};
 }
@@ -56,7 +55,7 @@ static void each_block(const ntk_kernel *kernel, ntk_workspace *workspace, const
 static void each_panel(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, bool gradient, block_function use, void *context) {
   for (size_t i = 0; i < tile->rows; i += NTK_PANEL_ROWS) {
     for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
-      panel p = {i, smaller(NTK_PANEL_ROWS, tile->rows - i), j, smaller(NTK_PANEL_COLUMNS, tile->columns - j)};
+      panel p = {i, ntk_min_size(NTK_PANEL_ROWS, tile->rows - i), j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
       each_block(kernel, workspace, tile, p, gradient, use, context);
     }
   }
@@ -180,12 +179,12 @@ static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_
   }
   size_t d = kernel->dimension;
   for (size_t i = 0; i < tile->rows; i += NTK_PANEL_ROWS) {
-    size_t rows = smaller(NTK_PANEL_ROWS, tile->rows - i);
+    size_t rows = ntk_min_size(NTK_PANEL_ROWS, tile->rows - i);
     apply_context context = {kernel, workspace, tile, c, value ? value + i * c : NULL, gradient != NULL};
     memset(workspace->gradient, 0, rows * d * sizeof *workspace->gradient);
     memset(workspace->radial, 0, rows * sizeof *workspace->radial);
     for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
-      panel p = {i, rows, j, smaller(NTK_PANEL_COLUMNS, tile->columns - j)};
+      panel p = {i, rows, j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
       ntk_copy_weights(workspace, p.columns, c, w + j * c);
       each_block(kernel, workspace, tile, p, gradient != NULL, accumulate, &context);
       finish_panel(&context, p, w + j * c);
@@ -235,7 +234,7 @@ static void panel_both(const ntk_kernel *kernel, ntk_workspace *workspace, const
 static void values_both(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const ntk_both *both) {
   for (size_t i = 0; i < tile->rows; i += NTK_PANEL_ROWS) {
     for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
-      panel p = {i, smaller(NTK_PANEL_ROWS, tile->rows - i), j, smaller(NTK_PANEL_COLUMNS, tile->columns - j)};
+      panel p = {i, ntk_min_size(NTK_PANEL_ROWS, tile->rows - i), j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
       ntk_both here = {.right = both->value ? both->right + j * c : NULL,
                        .left = both->other_value ? both->left + i * c : NULL,
                        .value = both->value ? both->value + i * c : NULL,

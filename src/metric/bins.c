@@ -3,20 +3,19 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "metric/permutation.h"
 
 enum { BINS = 1024, FEWEST = 16 };
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
 ntk_error *ntk_bins_create(size_t n, size_t m, ntk_bins *out) {
-  size_t sizes[2] = {n, m}, point = 0, most = smaller(n, m) / FEWEST;
+  size_t sizes[2] = {n, m}, point = 0, most = ntk_min_size(n, m) / FEWEST;
   *out = (ntk_bins){.size = (n + m + BINS - 1) / BINS};
   if (out->size > most) out->size = most ? most : 1;
   NTK_TRY(NTK_NEW(n + m, &out->bin));
   for (size_t s = 0; s < 2; s++) {
-    out->count[s] = smaller(sizes[s] / out->size, BINS);
-    for (size_t i = 0; i < sizes[s]; i++) out->bin[point++] = (uint32_t)(out->bins + smaller(i / out->size, out->count[s]));
+    out->count[s] = ntk_min_size(sizes[s] / out->size, BINS);
+    for (size_t i = 0; i < sizes[s]; i++) out->bin[point++] = (uint32_t)(out->bins + ntk_min_size(i / out->size, out->count[s]));
     out->bins = out->bin[point - 1] + 1;
   }
   return NULL;
