@@ -67,7 +67,7 @@ struct ntk_prepared {
   size_t operations;
 };
 
-enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 256 };
+enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 512 };
 
 typedef struct ntk_chain_step ntk_chain_step; /* chain.h */
 
