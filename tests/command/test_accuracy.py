@@ -1,5 +1,6 @@
 """Accuracy of the ReLU kernel at all distances: |x - x'| = delta |x| against the textbook recursion (Jacot, Gabriel, Hongler 2018) with 120 digits, on
-every instruction set of this machine. Gradients of the reference are central differences, so that no formula is shared with the program."""
+every instruction set of this machine, and far from the origin. Gradients of the reference are central differences, so that no formula is shared with
+the program."""
 
 import decimal
 import functools
@@ -36,10 +37,12 @@ decimal.getcontext().prec = DIGITS + 10
 PI = 4 * arctan(D(1))
 
 
-def relu_ntk(x, z, depth, bias):
+def covariances(x, z):
+    return [sum(a * b for a, b in zip(u, v)) / len(x) for u, v in ((x, x), (z, z), (x, z))]
+
+
+def relu_ntk(q, s, r, depth, bias):
     """NTK of depth hidden ReLU layers, weights of variance 1, biases of variance `bias` (none behind the last layer)."""
-    d = len(x)
-    q, s, r = (sum(a * b for a, b in zip(u, v)) / d for u, v in ((x, x), (z, z), (x, z)))
     ntk = r + bias
     q, s, r = q + bias, s + bias, r + bias
     for layer in range(depth):
@@ -55,33 +58,33 @@ def relu_ntk(x, z, depth, bias):
 
 
 def gradient(x, z, depth, bias):
-    step = max(abs(a - b) for a, b in zip(x, z)) * D("1e-30")
-    out = []
-    for a in range(len(x)):
-        above, below = list(x), list(x)
-        above[a] += step
-        below[a] -= step
-        out.append((relu_ntk(above, z, depth, bias) - relu_ntk(below, z, depth, bias)) / (2 * step))
-    return out
+    """x moves q = x.x/d and r = x.z/d."""
+    q, s, r = covariances(x, z)
+    step = (q * s - r * r) / (q + s) * D("1e-30")
+    by_q = (relu_ntk(q + step, s, r, depth, bias) - relu_ntk(q - step, s, r, depth, bias)) / (2 * step)
+    by_r = (relu_ntk(q, s, r + step, depth, bias) - relu_ntk(q, s, r - step, depth, bias)) / (2 * step)
+    return [(2 * by_q * a + by_r * b) / len(x) for a, b in zip(x, z)]
 
 
 def exact(values):
     return [D(float(v)) for v in values]
 
 
-def pairs(d):
-    """Points and others at relative distance delta, PAIRS for each; the reference takes the distance from the doubles themselves."""
+def pairs(d, offset):
+    """Points and others at relative distance delta, PAIRS for each, around a point that is `offset` times as far from the origin as they are from it; the
+    reference takes the distance from the doubles themselves."""
     rng = np.random.default_rng(d)
     x = rng.standard_normal((len(DELTAS) * PAIRS, d))
     direction = rng.standard_normal(x.shape)
     direction *= np.linalg.norm(x, axis=1, keepdims=True) / np.linalg.norm(direction, axis=1, keepdims=True)
-    return x, x + np.repeat(DELTAS, PAIRS)[:, None] * direction
+    away = offset * rng.standard_normal(d)
+    return x + away, x + np.repeat(DELTAS, PAIRS)[:, None] * direction + away
 
 
 @functools.cache
-def reference(d, bias):
-    x, z = (list(map(exact, points)) for points in pairs(d))
-    return [(relu_ntk(a, b, DEPTH, D(bias)), gradient(a, b, DEPTH, D(bias))) for a, b in zip(x, z)]
+def reference(d, bias, offset):
+    x, z = (list(map(exact, points)) for points in pairs(d, offset))
+    return [(relu_ntk(*covariances(a, b), DEPTH, D(bias)), gradient(a, b, DEPTH, D(bias))) for a, b in zip(x, z)]
 
 
 def instruction_sets():
@@ -89,9 +92,9 @@ def instruction_sets():
     return [name for name in names if name in ntkgan("version", env={"NTKGAN_ISA": name}).stdout.split()]
 
 
-def errors(folder, d, bias, isa, *options):
+def errors(folder, d, bias, isa, *options, offset=0):
     """Largest relative error of values and gradients at each distance."""
-    for name, points in zip(("x", "z"), pairs(d)):
+    for name, points in zip(("x", "z"), pairs(d, offset)):
         np.save(folder / f"{name}.npy", points)
     network = f"{{type: mlp, depth: {DEPTH}, activation: relu, bias_stddev: {bias}}}"
     out = folder / "out.h5"
@@ -100,7 +103,7 @@ def errors(folder, d, bias, isa, *options):
     with h5py.File(out) as file:
         k, slope = file["gram"][...], file["gradient"][...]
     found = []
-    for i, (value, grad) in enumerate(reference(d, bias)):
+    for i, (value, grad) in enumerate(reference(d, bias, offset)):
         miss = sum((g - h) ** 2 for g, h in zip(grad, exact(slope[i, i]))).sqrt()
         found.append((float(abs(D(float(k[i, i])) / value - 1)), float(miss / sum(g * g for g in grad).sqrt())))
     return np.array(found).reshape(len(DELTAS), PAIRS, 2).max(axis=1)
@@ -117,6 +120,33 @@ def test_close_points_have_all_digits(tmp_path, d, bias, isa):
     """The naive recursion has 1e-5 and nothing at the least distance, the one with q - r 2e-5 in the gradient."""
     value, slope = errors(tmp_path, d, bias, isa).T
     assert value.max() < 1e-15 and slope.max() < 4e-15, (value, slope)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("offset", [1, 1e3, 1e6])
+@pytest.mark.parametrize("d, bias", [(17, 1), (17, 0), (784, 1)])
+def test_points_far_from_the_origin_have_all_digits(tmp_path, d, bias, offset, isa):
+    """The products of such points, less their mean; 1e-10 of the distance from it is below the doubles' own rounding at the largest offset."""
+    last = -1 if offset > 1e5 else len(DELTAS)
+    value, slope = errors(tmp_path, d, bias, isa, offset=offset)[:last].T
+    assert value.max() < 1e-15 and slope.max() < 4e-15, (value, slope)
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e6])
+def test_sums_far_from_the_origin_have_all_digits(tmp_path, offset):
+    """The gradient of f, whose last step is a matrix product too, beside the entries' own ones."""
+    rng = np.random.default_rng(5)
+    d, network = 40, "{type: mlp, depth: 2, activation: relu, bias_stddev: 1}"
+    real, fake, at = (rng.standard_normal((n, d)) for n in (70, 60, 50))
+    away = offset * rng.standard_normal(d)
+    for name, points in (("real", real), ("fake", fake), ("at", at), ("both", np.concatenate([fake, real]))):
+        np.save(tmp_path / f"{name}.npy", points + away)
+    ntkgan("field", tmp_path / "real.npy", tmp_path / "fake.npy", "--network", network, "--loss", "ipm", "--time", 1, "--at", tmp_path / "at.npy", "-o",
+           tmp_path / "field.h5")  # fmt: skip
+    ntkgan("gram", tmp_path / "at.npy", tmp_path / "both.npy", "--network", network, "--gradient", "-o", tmp_path / "gram.h5")
+    with h5py.File(tmp_path / "field.h5") as field, h5py.File(tmp_path / "gram.h5") as gram:
+        slope, terms = field["gradient"][...], field["weights"][...].astype(np.longdouble)[:, None] * gram["gradient"][...]
+    assert np.abs((slope - terms.sum(axis=1)) / np.abs(terms).sum(axis=1)).max() < 2e-15
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
