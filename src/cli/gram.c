@@ -38,8 +38,8 @@ static ntk_error *make(ntk_cli *cli, const char *path, const ntk_kernel *kernel,
   ntk_error *err = root ? ntk_h5_create_large(path, &file) : NULL; /* before the work: it may not be possible */
   if (!err) err = ntk_prepare(kernel, n, x->x, &rows);
   if (!err && z->n) err = ntk_prepare(kernel, m, z->x, &columns);
-  if (!err && root) err = ntk_alloc(n, m * sizeof(double), &gram);
-  if (!err && root && with_gradients) err = ntk_alloc(n, m * x->d * sizeof(double), &gradient);
+  if (!err && root) err = ntk_alloc_unset(n, m * sizeof(double), &gram);
+  if (!err && root && with_gradients) err = ntk_alloc_unset(n, m * x->d * sizeof(double), &gradient);
   NTK_TRY_OUT(ntk_agree(cli->world, err));
   double start = ntk_clock();
   NTK_TRY_OUT(ntk_field_matrix(cli->world, kernel, rows, columns, with_gradients, gram, gradient));
