@@ -7,7 +7,7 @@
 
 /* Where products of whole vectors have lost two digits of delta, four of S2 or, from a centre that is far from one of the points, two of r. */
 #define CLOSE 1e-2
-#define NEARLY_COLLINEAR 5e-5
+#define NEARLY_COLLINEAR 1e-4
 #define FAR 1e-4
 
 /** S2 from the sum over a < b of (x_a v_b - x_b v_a)^2, v = x' or x - x', whichever is shorter: both give the same S2, the shorter less rounding. */
@@ -110,7 +110,7 @@ NTK_INLINE size_t from_products(const ntk_input *input, const bool centred) {
     out[NTK_S2 * NTK_BLOCK + j] = s2;
     out[NTK_DELTA * NTK_BLOCK + j] = delta;
     out[NTK_P * NTK_BLOCK + j] = p;
-    mark[j] = (delta < CLOSE * both || s2 <= NEARLY_COLLINEAR * shorter * both || (centred && most < FAR * all * all)) ? 1 : 0;
+    mark[j] = (delta < CLOSE * both || s2 <= NEARLY_COLLINEAR * shorter * ntk_larger(row_size, size) || (centred && most < FAR * all * all)) ? 1 : 0;
     marked += mark[j];
   }
   return (size_t)marked;
