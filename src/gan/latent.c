@@ -100,6 +100,7 @@ static ntk_error *create(ntk_latent *l) {
   NTK_TRY(ntk_latent_points(l->parameters, l->rng, &z));
   l->dimension = z.d;
   ntk_error *err = create_kernel(l->parameters, z.d, &l->kernel);
+  if (!err) err = ntk_kernel_set_centre(l->kernel, l->n, z.x);
   if (!err) err = ntk_error_prefix(ntk_prepare(l->kernel, l->n, z.x, &l->points), "generator.latent");
   ntk_measure_free(&z);
   if (!err && ntk_has(l->parameters, "fresh")) err = ntk_error_prefix(create_fresh(l), "generator.fresh");

@@ -4,23 +4,14 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernel/centre.h"
 #include "kernel/chain.h"
 
 /* |x|^2 that the loops can square again. */
 #define LARGEST 1e150
 #define LARGEST_SINGLE 1e30
 
-/* |x|^2, in eight sums that run side by side. */
-static double squared_norm(size_t d, const double *x) {
-  enum { SUMS = 8 };
-  double part[SUMS] = {0};
-  size_t a = 0;
-  for (; a + SUMS <= d; a += SUMS)
-#pragma omp simd
-    for (size_t k = 0; k < SUMS; k++) part[k] += x[a + k] * x[a + k];
-  for (; a < d; a++) part[0] += x[a] * x[a];
-  return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
-}
+static double squared_norm(size_t d, const double *x) { return ntk_point_dot(d, x, x); }
 
 /* Why a point is no input, once that is suspected. */
 static ntk_error *name_mistake(const ntk_transform *transform, size_t i, size_t d, const double *x) {
@@ -47,6 +38,10 @@ static ntk_error *allocate(const ntk_kernel *kernel, ntk_prepared *p) {
     p->inputs = NULL;
     NTK_TRY(NTK_NEW(n * d, &p->inputs));
     NTK_TRY(NTK_NEW(n * d, &p->factors));
+  }
+  if (kernel->centre) {
+    NTK_TRY(NTK_NEW(n * d, &p->centred));
+    NTK_TRY(NTK_NEW(2 * p->stride, &p->spans));
   }
   if (d <= NTK_DIRECT_DIMENSION && !kernel->image) NTK_TRY(NTK_NEW(d * p->stride, &p->columns));
   NTK_TRY(NTK_NEW(kernel->evaluator->tables(kernel) * p->stride, &p->variances));
@@ -83,6 +78,7 @@ static ntk_error *fill(const ntk_kernel *kernel, const double *x, ntk_prepared *
     if (kernel->transform) transform_point(kernel->transform, d, x + i * d, p->inputs + i * d, p->factors + i * d);
     for (size_t a = 0; p->columns && a < d; a++) p->columns[a * p->stride + i] = p->inputs[i * d + a];
   }
+  if (p->centred) ntk_centre_fill(kernel, p);
   NTK_TRY(kernel->evaluator->prepare(kernel, p));
   for (size_t i = 0; i < p->count; i++) {
     if (isfinite(p->diagonal[i])) continue;
@@ -120,6 +116,7 @@ static ntk_error *evaluate_diagonal(const ntk_kernel *kernel, ntk_prepared *p) {
 
 static void pad_tables(const ntk_kernel *kernel, ntk_prepared *p) {
   if (!kernel->image) pad(p->variances, kernel->evaluator->tables(kernel), p->count, p->stride);
+  if (p->spans) pad(p->spans, 2, p->count, p->stride);
   if (p->columns) pad(p->columns, p->dimension, p->count, p->stride);
   if (p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, p->count, p->stride);
   if (p->singles) ntk_chain_round(kernel, p);
@@ -162,6 +159,8 @@ void ntk_prepared_free(ntk_prepared **points) {
   if (p->inputs != p->points) free(p->inputs);
   free(p->points);
   free(p->factors);
+  free(p->centred);
+  free(p->spans);
   free(p->columns);
   free(p->variances);
   free(p->angles);
