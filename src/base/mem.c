@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 
 enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
 
-ntk_error *ntk_alloc(size_t count, size_t size, void *out) {
+static ntk_error *allocate(size_t count, size_t size, bool zeroed, void *out) {
   void *memory = NULL;
   memcpy(out, &memory, sizeof memory);
   if (size && count > (SIZE_MAX - LARGE_PAGE) / size) return ntk_fail(NTK_E_MEMORY, "%zu objects of %zu bytes do not fit in memory", count, size);
@@ -17,10 +18,14 @@ ntk_error *ntk_alloc(size_t count, size_t size, void *out) {
   memory = pages ? aligned_alloc(LARGE_PAGE, (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE) : aligned_alloc(ALIGNMENT, bytes);
   if (!memory) return ntk_fail(NTK_E_MEMORY, "out of memory: %zu bytes asked for", bytes);
   if (pages) (void)madvise(memory, pages * LARGE_PAGE, MADV_HUGEPAGE);
-  memset(memory, 0, bytes);
+  if (zeroed) memset(memory, 0, bytes);
   memcpy(out, &memory, sizeof memory);
   return NULL;
 }
+
+ntk_error *ntk_alloc(size_t count, size_t size, void *out) { return allocate(count, size, true, out); }
+
+ntk_error *ntk_alloc_unset(size_t count, size_t size, void *out) { return allocate(count, size, false, out); }
 
 void ntk_area_free(ntk_area *area) {
   if (area->mapped)

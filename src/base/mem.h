@@ -9,6 +9,8 @@
 /** Zeroed array of count*size bytes, aligned to 64 bytes. count = 0 gives a valid pointer. `*out` (a pointer variable's
  *  address) is set; NULL on failure. Fails with NTK_E_MEMORY, also on overflow of count*size. Release with free(). */
 NTK_CHECKED ntk_error *ntk_alloc(size_t count, size_t size, void *out);
+/** The same with any contents: for large arrays that are written as a whole anyway. */
+NTK_CHECKED ntk_error *ntk_alloc_unset(size_t count, size_t size, void *out);
 
 /** Shorthand: NTK_NEW(n, &pointer) allocates n objects of the pointer's target type. */
 #define NTK_NEW(count, pointer) ntk_alloc((count), sizeof **(pointer), (pointer))

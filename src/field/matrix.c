@@ -88,7 +88,7 @@ ntk_error *ntk_field_matrix(const ntk_comm *comm, const ntk_kernel *kernel, cons
   size_t d = ntk_kernel_dimension(kernel);
   a.n = ntk_prepared_count(x), a.m = ntk_prepared_count(a.z);
   ntk_error *err = ntk_workspace_create(kernel, &a.workspace);
-  if (!err && comm->rank) err = ntk_alloc(ROWS * a.m, (with_gradients ? d : 1) * sizeof(double), &a.strip);
+  if (!err && comm->rank) err = ntk_alloc_unset(ROWS * a.m, (with_gradients ? d : 1) * sizeof(double), &a.strip);
   NTK_TRY_OUT(ntk_agree(comm, err));
   NTK_TRY_OUT(strips(&a, ntk_tile_values, values));
   NTK_TRY_OUT(ntk_agree(comm, check(&a, values, "k")));

@@ -14,6 +14,12 @@ enum { STRIP = 16, SMALLEST = 64 };
 /* Evaluations in both directions take longer by this factor: how tiles are dealt. */
 static const double both_cost = 1.2;
 
+/* Rows [row, row + rows) against columns; beyond the first n points columns are centres alone. */
+typedef struct {
+  size_t row, rows, column, columns;
+  double cost;
+} piece;
+
 typedef struct {
   const ntk_comm *comm;
   const ntk_kernel *kernel;
@@ -22,41 +28,83 @@ typedef struct {
   const double *w;
   bool values;
   ntk_workspace *workspace;
+  piece *pieces;
+  size_t count;
   double *row_value, *row_gradient, *column_value, *column_gradient; /* of one tile */
   ntk_fixed_sum value, gradient;
   long long *sums; /* of both, and the number of ranks where a term was too large */
   size_t sum_count;
 } mirror;
 
-/* Rows [row, row + rows) against columns; beyond the first n points columns are centres alone. */
-typedef struct {
-  size_t row, rows, column, columns;
-} piece;
-
 bool ntk_mirror_fits(const ntk_kernel *kernel, size_t n, size_t m) { return n >= SMALLEST && 4 * n >= m && n <= m && ntk_tile_both_at_once(kernel); }
 
 static size_t rows_for(size_t n) { return n <= 1024 ? 32 : 64; }
 
-static bool is_mirrored(const mirror *s, piece p) { return p.column < s->n; }
+static bool is_mirrored(size_t n, const piece *p) { return p->column < n; }
+
+static double cost_of(size_t n, const piece *p) { return (double)p->rows * (double)p->columns * (is_mirrored(n, p) ? both_cost : 1); }
 
 /* Goes through the pieces, row by row; start with {0}. Columns of the triangle start at the row's own. */
-static bool next(const mirror *s, piece *p) {
-  size_t end = p->column + p->columns, last = end <= s->n && p->rows ? s->n : s->m;
-  if (!p->rows || end == s->m) {
+static bool next(size_t n, size_t m, piece *p) {
+  size_t end = p->column + p->columns, last = end <= n && p->rows ? n : m;
+  if (!p->rows || end == m) {
     p->row += p->rows;
-    if (p->row == s->n) return false;
-    p->rows = ntk_min_size(rows_for(s->n), s->n - p->row);
+    if (p->row == n) return false;
+    p->rows = ntk_min_size(rows_for(n), n - p->row);
     end = p->row;
-    last = s->n;
-  } else if (end == s->n) {
-    last = s->m;
+    last = n;
+  } else if (end == n) {
+    last = m;
   }
   p->column = end;
   p->columns = ntk_min_size(NTK_TILE_COLUMNS, last - end);
   return true;
 }
 
-static double cost_of(const mirror *s, piece p) { return (double)p.rows * (double)p.columns * (is_mirrored(s, p) ? both_cost : 1); }
+static int by_cost(const void *left, const void *right) {
+  const piece *a = left, *b = right;
+  if (a->cost != b->cost) return a->cost > b->cost ? -1 : 1;
+  if (a->row != b->row) return a->row < b->row ? -1 : 1;
+  return a->column < b->column ? -1 : a->column > b->column;
+}
+
+/* All pieces, the dearest first. */
+static ntk_error *list_pieces(size_t n, size_t m, piece **out, size_t *count) {
+  *count = 0;
+  for (piece p = {0}; next(n, m, &p);) ++*count;
+  NTK_TRY(NTK_NEW(*count, out));
+  *count = 0;
+  for (piece p = {0}; next(n, m, &p); ++*count) {
+    (*out)[*count] = p;
+    (*out)[*count].cost = cost_of(n, &p);
+  }
+  qsort(*out, *count, sizeof **out, by_cost);
+  return NULL;
+}
+
+/* Piece `index` of that list goes to this rank: dealt to and fro, so that costs differ little between ranks. */
+static size_t dealt_to(size_t index, size_t ranks) {
+  size_t place = index % (2 * ranks);
+  return place < ranks ? place : 2 * ranks - 1 - place;
+}
+
+ntk_error *ntk_mirror_imbalance(size_t n, size_t m, size_t ranks, double *out) {
+  piece *pieces = NULL;
+  size_t count;
+  double *load = NULL, total = 0, most = 0;
+  ntk_error *err = list_pieces(n, m, &pieces, &count);
+  if (!err) err = NTK_NEW(ranks, &load);
+  for (size_t i = 0; !err && i < count; i++) {
+    double *own = &load[dealt_to(i, ranks)];
+    *own += pieces[i].cost;
+    total += pieces[i].cost;
+    most = fmax(most, *own);
+  }
+  if (!err) *out = most * (double)ranks / total - 1;
+  free(pieces);
+  free(load);
+  return err;
+}
 
 /* One direction: rows from `row` on, counted in the piece. */
 static void apply(mirror *s, piece p, size_t row, size_t rows, size_t column, size_t columns) {
@@ -96,7 +144,7 @@ static bool evaluate(mirror *s, piece p) {
   size_t d = s->d;
   memset(s->row_value, 0, p.rows * sizeof(double));
   memset(s->row_gradient, 0, p.rows * d * sizeof(double));
-  if (!is_mirrored(s, p)) {
+  if (!is_mirrored(s->n, &p)) {
     apply(s, p, 0, p.rows, p.column, p.columns);
     return add(s, p.row, p.rows, s->row_value, s->row_gradient);
   }
@@ -110,16 +158,10 @@ static bool evaluate(mirror *s, piece p) {
   return add(s, p.column, p.columns, s->column_value, s->column_gradient) && good;
 }
 
-/* Own pieces: those whose middle, by cost, is in this rank's share. */
 static bool evaluate_own(mirror *s) {
-  double total = 0, before = 0, ranks = s->comm->size, rank = s->comm->rank;
   bool good = true;
-  for (piece p = {0}; next(s, &p);) total += cost_of(s, p);
-  for (piece p = {0}; good && next(s, &p);) {
-    double cost = cost_of(s, p), middle = (before + cost / 2) * ranks / total;
-    if (middle >= rank && middle < rank + 1) good = evaluate(s, p);
-    before += cost;
-  }
+  for (size_t i = 0; good && i < s->count; i++)
+    if (dealt_to(i, (size_t)s->comm->size) == (size_t)s->comm->rank) good = evaluate(s, s->pieces[i]);
   return good;
 }
 
@@ -149,6 +191,7 @@ static ntk_error *find_bounds(mirror *s) {
 static ntk_error *create(mirror *s) {
   size_t rows = rows_for(s->n), d = s->d, values = s->values ? s->n : 0;
   NTK_TRY(ntk_workspace_create(s->kernel, &s->workspace));
+  NTK_TRY(list_pieces(s->n, s->m, &s->pieces, &s->count));
   NTK_TRY(NTK_NEW(rows, &s->row_value));
   NTK_TRY(NTK_NEW(rows * d, &s->row_gradient));
   NTK_TRY(NTK_NEW(NTK_TILE_COLUMNS, &s->column_value));
@@ -166,7 +209,7 @@ static ntk_error *create(mirror *s) {
 
 static void release(mirror *s) {
   ntk_workspace_free(&s->workspace);
-  void *arrays[] = {s->row_value, s->row_gradient, s->column_value, s->column_gradient, s->sums};
+  void *arrays[] = {s->pieces, s->row_value, s->row_gradient, s->column_value, s->column_gradient, s->sums};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
 }
 

@@ -88,7 +88,7 @@ static ntk_error *allocate(ntk_operator *op, size_t budget) {
   NTK_TRY(NTK_NEW(op->side, &op->ahead));
   NTK_TRY(NTK_NEW(op->side, &op->across));
   NTK_TRY(ntk_workspace_create(op->kernel, &op->workspace));
-  if (fits(op->tiles, op->side, ranks, budget)) return ntk_alloc(op->end - op->begin, area * sizeof(double), &op->stored);
+  if (fits(op->tiles, op->side, ranks, budget)) return ntk_alloc_unset(op->end - op->begin, area * sizeof(double), &op->stored);
   return NTK_NEW(area, &op->block);
 }
 

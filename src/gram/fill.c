@@ -39,8 +39,8 @@ typedef struct {
 
 static size_t extent(const filling *f, size_t start, size_t most) { return start < f->gram->n ? ntk_min_size(most, f->gram->n - start) : 0; }
 
-static void step(const filling *f, place *p) {
-  if (++p->column == f->side) p->column = ++p->row;
+static void step(place *p) {
+  if (p->row++ == p->column) p->row = 0, p->column++;
 }
 
 /* Process of the grid that owns a block. */
@@ -160,13 +160,13 @@ static void unpack(const filling *f, place tile, const double *in) {
 static ntk_error *start(filling *f, shipment *s, place first) {
   const ntk_comm *members = &f->gram->grid.members;
   place tile = first, own = first;
-  for (int p = 0; p < members->rank; p++) step(f, &own);
+  for (int p = 0; p < members->rank; p++) step(&own);
   int out = 0, in = 0;
   s->first = first;
-  for (int p = 0; p < members->size; p++, step(f, &tile)) {
+  for (int p = 0; p < members->size; p++, step(&tile)) {
     bool other = p != members->rank;
-    s->out_count[p] = other && own.row < f->side ? volume(f, own, p) : 0;
-    s->in_count[p] = other && tile.row < f->side ? volume(f, tile, members->rank) : 0;
+    s->out_count[p] = other && own.column < f->side ? volume(f, own, p) : 0;
+    s->in_count[p] = other && tile.column < f->side ? volume(f, tile, members->rank) : 0;
     s->out_offset[p] = out, s->in_offset[p] = in;
     if (s->out_count[p]) pack(f, own, p, s->out + out);
     out += s->out_count[p], in += s->in_count[p];
@@ -184,7 +184,7 @@ static ntk_error *finish(filling *f, shipment *s) {
   if (!s->is_open) return NULL;
   s->is_open = false;
   NTK_TRY(ntk_mpi(MPI_Wait(&s->request, MPI_STATUS_IGNORE), "MPI_Wait"));
-  for (int p = 0; p < members->size; p++, step(f, &tile))
+  for (int p = 0; p < members->size; p++, step(&tile))
     if (s->in_count[p]) unpack(f, tile, s->in + s->in_offset[p]);
   return NULL;
 }
@@ -192,10 +192,10 @@ static ntk_error *finish(filling *f, shipment *s) {
 static ntk_error *rounds(filling *f) {
   const ntk_comm *members = &f->gram->grid.members;
   place first = {0, 0};
-  for (size_t round = 0; first.row < f->side; round++) {
+  for (size_t round = 0; first.column < f->side; round++) {
     place own = first;
-    for (int p = 0; p < members->rank; p++) step(f, &own);
-    if (own.row < f->side) {
+    for (int p = 0; p < members->rank; p++) step(&own);
+    if (own.column < f->side) {
       evaluate(f, own);
       unpack(f, own, NULL);
     }
@@ -203,7 +203,7 @@ static ntk_error *rounds(filling *f) {
       NTK_TRY(finish(f, &f->shipments[(round + 1) % 2]));
       NTK_TRY(start(f, &f->shipments[round % 2], first));
     }
-    for (int p = 0; p < members->size; p++) step(f, &first);
+    for (int p = 0; p < members->size; p++) step(&first);
   }
   NTK_TRY(finish(f, &f->shipments[0]));
   return finish(f, &f->shipments[1]);
@@ -214,9 +214,9 @@ static size_t most_received(const filling *f) {
   const ntk_comm *members = &f->gram->grid.members;
   size_t most = 0;
   place tile = {0, 0};
-  while (tile.row < f->side) {
+  while (tile.column < f->side) {
     size_t here = 0;
-    for (int p = 0; p < members->size && tile.row < f->side; p++, step(f, &tile))
+    for (int p = 0; p < members->size && tile.column < f->side; p++, step(&tile))
       if (p != members->rank) here += (size_t)volume(f, tile, members->rank);
     if (here > most) most = here;
   }

@@ -9,6 +9,7 @@
 #include "field/fixed.h"
 #include "field/krylov.h"
 #include "field/matrix.h"
+#include "field/mirror.h"
 
 enum { N = 333, M = 517, C = 3 };
 
@@ -298,6 +299,17 @@ static void a_tiny_component_that_carries_the_result_is_found(void **state) {
   release(&p);
 }
 
+static void pieces_of_a_step_are_dealt_evenly(void **state) {
+  (void)state;
+  const size_t sizes[] = {500, 4000, 5000, 8192, 20000};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (size_t ranks = 1; ranks <= (sizes[i] < 4000 ? 8 : 16); ranks++) {
+      double imbalance = -1;
+      OK(ntk_mirror_imbalance(sizes[i], 2 * sizes[i], ranks, &imbalance));
+      assert_true(imbalance > -1e-12 && imbalance < (sizes[i] < 4000 ? 0.04 : 0.03)); /* 500: few pieces */
+    }
+}
+
 static void fixed_tree_sums(void **state) {
   (void)state;
   double *x = NULL;
@@ -317,6 +329,7 @@ int main(int argc, char **argv) {
                                      cmocka_unit_test(ranks_change_no_bit),
                                      cmocka_unit_test(sums_at_own_centres),
                                      cmocka_unit_test(fixed_sums_have_no_order),
+                                     cmocka_unit_test(pieces_of_a_step_are_dealt_evenly),
                                      cmocka_unit_test(matrices_are_symmetric_and_the_same_on_any_number_of_ranks),
                                      cmocka_unit_test(stored_and_recomputed_products_agree_bit_for_bit),
                                      cmocka_unit_test(krylov_equals_the_dense_function),

@@ -35,6 +35,23 @@ NTK_INLINE double ntk_angle_series(double u) {
   return even + u * odd;
 }
 
+/** G(1 - c) by a quotient of polynomials in c = cos(theta) >= 0, interpolated likewise: 5e-17. All coefficients are positive, so that nothing cancels.
+ * Fewer operations, where the divider has nothing else to do. */
+NTK_INLINE double ntk_angle_quotient(double c) {
+  double p = 0x1.48c79bd0e2aefp-12, q = c + 0x1.6b3c9b4c7f224p+4;
+  p = p * c + 0x1.f2b0643e4cc0bp-1;
+  q = q * c + 0x1.5307b00440fcfp+7;
+  p = p * c + 0x1.30ce1eab7f6aap+4;
+  q = q * c + 0x1.1d5f498d2aae6p+9;
+  p = p * c + 0x1.d1f28142ea46dp+6;
+  q = q * c + 0x1.dce9f53c5c36cp+9;
+  p = p * c + 0x1.2b038954f3734p+8;
+  q = q * c + 0x1.81f7526846a9cp+9;
+  p = p * c + 0x1.511f791f6a447p+8;
+  q = q * c + 0x1.e241a7e0691f7p+7;
+  return (p * c + 0x1.13452d2a53229p+7) / q;
+}
+
 /** The same in single precision: relative error of theta 4e-8. */
 NTK_INLINE float ntk_angle_series_single(float u) {
   float w = u * u;

@@ -8,11 +8,18 @@
 #include "kernel/tile/real.h"
 #include "kernel/tile/roots.h"
 
-#ifdef NTK_SINGLE
-#define ANGLE_SERIES ntk_angle_series_single
+/* G(u) of angle.h. With gradients the roots of 512-bit vectors leave the divider free (roots.h), without them a square root keeps it busy. */
+NTK_INLINE ntk_real angle_function(ntk_real u, const bool gradient) {
+#if defined(NTK_SINGLE)
+  (void)gradient;
+  return ntk_angle_series_single(u);
+#elif defined(__AVX512F__)
+  return gradient ? ntk_angle_quotient(1 - u) : ntk_angle_series(u);
 #else
-#define ANGLE_SERIES ntk_angle_series
+  (void)gradient;
+  return ntk_angle_series(u);
 #endif
+}
 
 /* In front of the first activation: sin^2 and cos of the angle, q - r, s - r; q - s of the input and its NTK behind the dense layer. */
 typedef struct {
@@ -84,10 +91,10 @@ NTK_INLINE angle_state first_angle(first_state in, ntk_real inverse, ntk_real ov
 /* v: see chain.h. */
 NTK_INLINE angle_state later_angle(ntk_real c, ntk_real inverse, ntk_real v, const bool plain) {
   ntk_real fall = c * inverse + v * v;
-  if (plain) return (angle_state){.u = fall, .square = fall * (2 - fall), .fall = fall, .negative = 0};
+  if (plain) return (angle_state){.u = fall, .square = fall + fall * (1 - fall), .fall = fall, .negative = 0};
   fall = inverse == 0 ? 1 : fall;
   ntk_real cosine = 1 - fall, negative = cosine < 0 ? cosine : 0, u = fall + 2 * negative;
-  return (angle_state){.u = u, .square = u * (2 - u), .fall = fall, .negative = negative};
+  return (angle_state){.u = u, .square = u + u * (1 - u), .fall = fall, .negative = negative};
 }
 
 /* plain: there is a bias in front, and in later layers r >= 0. */
@@ -130,7 +137,7 @@ NTK_INLINE void chain_layer(const ntk_chain_pass *pass, const int place, const i
       over_sums = 1 / sums;
     }
     ntk_roots roots = gradient ? ntk_roots_of(angle.square) : (ntk_roots){sqrt(angle.square), 0};
-    ntk_real u = angle.u, sine = roots.root, more = sine * (u * ANGLE_SERIES(u)), acute = sine + more;
+    ntk_real u = angle.u, sine = roots.root, more = sine * (u * angle_function(u, gradient)), acute = sine + more;
     ntk_real theta = acute, loss = u * acute - more; /* sin(theta) - theta cos(theta) */
     if (first || !plain) {
       theta = angle.negative < 0 ? pi - acute : acute;

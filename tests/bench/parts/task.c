@@ -19,7 +19,7 @@ const char *bench_request_text(const bench_task *task, const char *key, const ch
 ntk_error *bench_answer_create(bench_task *task, size_t index, const char *name, size_t count) {
   task->answers[index].name = name;
   task->answers[index].count = count;
-  return NTK_NEW(count, &task->answers[index].values);
+  return ntk_alloc_unset(count, sizeof(double), &task->answers[index].values);
 }
 
 static const bench_operation *find(const char *name) {
