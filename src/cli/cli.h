@@ -92,8 +92,8 @@ NTK_CHECKED ntk_error *ntk_cli_pair(const ntk_cli *cli, ntk_measure *real, ntk_m
 /** "ntk" unless --kernel says otherwise. */
 const char *ntk_cli_kernel_kind(const ntk_cli *cli);
 
-/** Kernel from --network and --kernel (default ntk) for points of `dimension`. */
-NTK_CHECKED ntk_error *ntk_cli_kernel(const ntk_cli *cli, size_t dimension, ntk_kernel **out);
+/** Kernel from --network, --kernel (default ntk) and --precision for points of points->d coordinates, around those given (n = 0: not known yet). */
+NTK_CHECKED ntk_error *ntk_cli_kernel(const ntk_cli *cli, const ntk_measure *points, ntk_kernel **out);
 
 /** The table (commands.c). ntk_command_find: NULL when there is none of that name; ntk_command_unknown: the error that says so. */
 size_t ntk_command_count(void);

@@ -151,7 +151,7 @@ static ntk_error *create(const ntk_cli *cli, field_job *job, ntk_discriminator *
     NTK_TRY(ntk_discriminator_check(checked));
   }
   ntk_rng rng = {(uint64_t)ntk_get_integer(checked, "seed"), 0, NTK_STREAM_INITIAL};
-  return ntk_discriminator_create(cli->world, checked, job->d, rng, (size_t)BUDGET_GIB << 30, d);
+  return ntk_discriminator_create(cli->world, checked, &job->real, rng, (size_t)BUDGET_GIB << 30, d);
 }
 
 static ntk_error *compute(ntk_cli *cli, field_job *job, double *seconds) {

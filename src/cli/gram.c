@@ -68,7 +68,7 @@ static ntk_error *run(ntk_cli *cli) {
     err = ntk_fail(NTK_E_INPUT, "%s has dimension %zu, %s has %zu", cli->positional[0], x.d, cli->positional[1], z.d);
     goto out;
   }
-  NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, x.d, &kernel)));
+  NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, &x, &kernel)));
   err = make(cli, path, kernel, &x, &z);
 out:
   ntk_kernel_free(&kernel);

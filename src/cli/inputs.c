@@ -65,7 +65,7 @@ const char *ntk_cli_kernel_kind(const ntk_cli *cli) {
   return kind ? kind : "ntk";
 }
 
-ntk_error *ntk_cli_kernel(const ntk_cli *cli, size_t dimension, ntk_kernel **out) {
+ntk_error *ntk_cli_kernel(const ntk_cli *cli, const ntk_measure *points, ntk_kernel **out) {
   *out = NULL;
   const char *kind = ntk_cli_kernel_kind(cli);
   if (strcmp(kind, "ntk") && strcmp(kind, "nngp")) return ntk_fail(NTK_E_USAGE, "--kernel: expected ntk or nngp, not '%s'", kind);
@@ -73,9 +73,10 @@ ntk_error *ntk_cli_kernel(const ntk_cli *cli, size_t dimension, ntk_kernel **out
   NTK_TRY(ntk_arena_create(&arena));
   const ntk_value *network = NULL;
   ntk_error *err = ntk_cli_network(cli, arena, &network);
-  if (!err) err = ntk_kernel_create(network, kind, dimension, out);
+  if (!err) err = ntk_kernel_create(network, kind, points->d, out);
   const char *precision = ntk_cli_option(cli, "precision");
   if (!err && precision) err = ntk_kernel_set_precision(*out, precision);
+  if (!err) err = ntk_kernel_set_centre(*out, points->n, points->x);
   if (err) ntk_kernel_free(out);
   ntk_arena_free(&arena);
   return err;

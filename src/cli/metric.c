@@ -45,7 +45,7 @@ static ntk_error *run(ntk_cli *cli) {
     err = ntk_fail(NTK_E_INPUT, "%s has dimension %zu, %s has %zu", cli->positional[1], real.d, cli->positional[2], fake.d);
     goto out;
   }
-  if (ntk_cli_option(cli, "network")) NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, real.d, &kernel)));
+  if (ntk_cli_option(cli, "network")) NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, &real, &kernel)));
   ntk_rng rng = {1, 0, NTK_STREAM_METRIC};
   NTK_TRY_OUT(ntk_agree(cli->world, ntk_metric_create(checked, kernel, real.d, rng, &metric)));
   double start = ntk_clock();

@@ -62,10 +62,11 @@ static ntk_error *run(ntk_cli *cli) {
   ntk_error *err = NULL;
   NTK_TRY(read_request(cli, &request));
   NTK_TRY_OUT(ntk_pool_read(cli->world, cli->positional[1], cli->positional[0], &pool));
-  NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, pool.d, &kernel)));
+  NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, &(ntk_measure){.d = pool.d}, &kernel)));
   bool ordered = request.estimator == NTK_MMD_QUADRATIC && !request.options.permutations;
   if (!ordered && pool.leads) ntk_mmd_shuffle(pool.n, pool.m, pool.d, pool.x, request.options.rng);
   NTK_TRY_OUT(ntk_comm_publish(cli->world, NULL));
+  NTK_TRY_OUT(ntk_agree(cli->world, ntk_kernel_set_centre(kernel, pool.n + pool.m, pool.x)));
   const ntk_pair_points sample = {pool.n, pool.m, pool.d, pool.x, NULL};
   NTK_TRY_OUT(ntk_mmd_witness(cli, kernel, &sample));
   err = evaluate(cli, &request, kernel, &sample);

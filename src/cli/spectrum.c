@@ -27,7 +27,7 @@ static ntk_error *run(ntk_cli *cli) {
   ntk_error *err = NULL;
   NTK_TRY_OUT(ntk_cli_integer(cli, "eigenvectors", 0, 1LL << 31, 0, &k));
   NTK_TRY_OUT(ntk_cli_points(cli, cli->positional[0], &x));
-  NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, x.d, &kernel)));
+  NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, &x, &kernel)));
   NTK_TRY_OUT(ntk_field_prepare(cli->world, kernel, x.n, x.x, &points));
   if ((size_t)k > x.n) k = (long long)x.n;
   double start = ntk_clock();

@@ -8,8 +8,9 @@
 #include "field/fixed.h"
 #include "field/tiles.h"
 
-/* Rows of a strip on the diagonal: its square is evaluated in one direction, for all of its pairs. */
-enum { STRIP = 16, SMALLEST = 64 };
+/* Rows of a strip on the diagonal: its square is evaluated in one direction, for all of its pairs. Columns of a piece: few, so that small sets have enough
+ * pieces to deal out. */
+enum { STRIP = 16, SMALLEST = 64, COLUMNS = 256 };
 
 /* Evaluations in both directions take longer by this factor: how tiles are dealt. */
 static const double both_cost = 1.2;
@@ -57,7 +58,7 @@ static bool next(size_t n, size_t m, piece *p) {
     last = m;
   }
   p->column = end;
-  p->columns = ntk_min_size(NTK_TILE_COLUMNS, last - end);
+  p->columns = ntk_min_size(COLUMNS, last - end);
   return true;
 }
 
@@ -194,8 +195,8 @@ static ntk_error *create(mirror *s) {
   NTK_TRY(list_pieces(s->n, s->m, &s->pieces, &s->count));
   NTK_TRY(NTK_NEW(rows, &s->row_value));
   NTK_TRY(NTK_NEW(rows * d, &s->row_gradient));
-  NTK_TRY(NTK_NEW(NTK_TILE_COLUMNS, &s->column_value));
-  NTK_TRY(NTK_NEW(NTK_TILE_COLUMNS * d, &s->column_gradient));
+  NTK_TRY(NTK_NEW(COLUMNS, &s->column_value));
+  NTK_TRY(NTK_NEW(COLUMNS * d, &s->column_gradient));
   s->sum_count = 2 * (values + s->n * d) + 1;
   NTK_TRY(NTK_NEW(s->sum_count, &s->sums));
   s->value.count = values;

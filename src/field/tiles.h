@@ -7,7 +7,7 @@
 #include "base/comm.h"
 #include "base/numbers.h"
 
-enum { NTK_TILE_COLUMNS = 256 };
+enum { NTK_TILE_COLUMNS = 512 };
 
 /** Rows of a tile of n points of R^d: depends on nothing else, so that results do not depend on the number of ranks. Points of many coordinates go
  *  through matrix products, which are slow for few rows. */

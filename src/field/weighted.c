@@ -5,6 +5,9 @@
 #include "base/mem.h"
 #include "field/sum.h"
 
+/* Of a tile, whose gradients are held: they take d times as much room. */
+enum { COLUMNS = 256 };
+
 typedef struct {
   const ntk_kernel *kernel;
   const ntk_prepared *x, *z;
@@ -18,15 +21,15 @@ typedef struct {
 static void row_tile(weighted_job *job, size_t row, size_t rows, double *out) {
   size_t d = job->d;
   ntk_tree_sum_start(&job->tree, rows * d);
-  for (size_t column = 0; column < job->m; column += NTK_TILE_COLUMNS) {
-    size_t columns = ntk_min_size(NTK_TILE_COLUMNS, job->m - column);
+  for (size_t column = 0; column < job->m; column += COLUMNS) {
+    size_t columns = ntk_min_size(COLUMNS, job->m - column);
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)columns, (int)job->rank, 1, job->left + row * job->rank, (int)job->rank,
-                job->right + column * job->rank, (int)job->rank, 0, job->weight, NTK_TILE_COLUMNS);
-    ntk_tile_gradients(job->kernel, job->workspace, (ntk_tile){job->x, job->z, row, rows, column, columns}, job->slope, NTK_TILE_COLUMNS);
+                job->right + column * job->rank, (int)job->rank, 0, job->weight, COLUMNS);
+    ntk_tile_gradients(job->kernel, job->workspace, (ntk_tile){job->x, job->z, row, rows, column, columns}, job->slope, COLUMNS);
     memset(job->term, 0, rows * d * sizeof *job->term);
     for (size_t i = 0; i < rows; i++)
       for (size_t j = 0; j < columns; j++)
-        for (size_t a = 0; a < d; a++) job->term[i * d + a] += job->weight[i * NTK_TILE_COLUMNS + j] * job->slope[(i * NTK_TILE_COLUMNS + j) * d + a];
+        for (size_t a = 0; a < d; a++) job->term[i * d + a] += job->weight[i * COLUMNS + j] * job->slope[(i * COLUMNS + j) * d + a];
     ntk_tree_sum_add(&job->tree, job->term);
   }
   ntk_tree_sum_finish(&job->tree, out);
@@ -36,10 +39,10 @@ static ntk_error *allocate(const ntk_comm *comm, weighted_job *job, size_t **sta
   size_t rows = ntk_tile_rows(job->n, job->d);
   NTK_TRY(NTK_NEW((size_t)comm->size + 1, start));
   NTK_TRY(ntk_workspace_create(job->kernel, &job->workspace));
-  NTK_TRY(ntk_alloc(rows * NTK_TILE_COLUMNS, sizeof(double), &job->weight));
-  NTK_TRY(ntk_alloc(rows * NTK_TILE_COLUMNS * job->d, sizeof(double), &job->slope));
+  NTK_TRY(ntk_alloc(rows * COLUMNS, sizeof(double), &job->weight));
+  NTK_TRY(ntk_alloc(rows * COLUMNS * job->d, sizeof(double), &job->slope));
   NTK_TRY(ntk_alloc(rows * job->d, sizeof(double), &job->term));
-  return ntk_tree_sum_create(rows * job->d, job->m / NTK_TILE_COLUMNS + 1, &job->tree);
+  return ntk_tree_sum_create(rows * job->d, job->m / COLUMNS + 1, &job->tree);
 }
 
 ntk_error *ntk_field_weighted_gradient(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t rank,

@@ -64,13 +64,13 @@ static ntk_error *create_initial(const ntk_value *settings, ntk_discriminator *d
   return ntk_error_prefix(ntk_net_create(ntk_value_get(settings, "network"), d->d, width, 1, rng, &d->initial), "f0");
 }
 
-ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *settings, size_t dimension, ntk_rng rng, size_t budget,
+ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *settings, const ntk_measure *real, ntk_rng rng, size_t budget,
                                     ntk_discriminator **out) {
   *out = NULL;
   ntk_discriminator *d = NULL;
   NTK_TRY(NTK_NEW(1, &d));
   d->comm = comm;
-  d->d = dimension;
+  d->d = real->d;
   d->rng = rng;
   d->budget = budget;
   d->time = time_of(settings);
@@ -82,8 +82,9 @@ ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *setti
   ntk_error *err = ntk_loss_create(settings, &d->loss);
   if (!err) err = read_alternation(settings, d);
   if (!err) err = create_initial(settings, d);
-  if (!err) err = ntk_kernel_create(ntk_value_get(settings, "network"), ntk_get_text(settings, "kernel"), dimension, &d->kernel);
+  if (!err) err = ntk_kernel_create(ntk_value_get(settings, "network"), ntk_get_text(settings, "kernel"), real->d, &d->kernel);
   if (!err) err = ntk_kernel_set_precision(d->kernel, ntk_get_text(settings, "precision"));
+  if (!err) err = ntk_kernel_set_centre(d->kernel, real->n, real->x);
   if (err)
     ntk_discriminator_free(&d);
   else

@@ -18,9 +18,10 @@
 
 typedef struct ntk_discriminator ntk_discriminator;
 
-/** From a checked `discriminator` section for points of R^dimension. `comm` is borrowed for the object's lifetime; `rng`: seed and repetition;
- *  `budget`: bytes a rank for stored matrices. NTK_E_CONFIG for settings that contradict each other. Not collective. */
-NTK_CHECKED ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *settings, size_t dimension, ntk_rng rng, size_t budget,
+/** From a checked `discriminator` section for points like the `real` ones (only looked at; their mean is the kernel's centre, see ntkgan/kernel.h).
+ *  `comm` is borrowed for the object's lifetime; `rng`: seed and repetition; `budget`: bytes a rank for stored matrices. NTK_E_CONFIG for settings that
+ *  contradict each other. Not collective. */
+NTK_CHECKED ntk_error *ntk_discriminator_create(const ntk_comm *comm, const ntk_value *settings, const ntk_measure *real, ntk_rng rng, size_t budget,
                                                 ntk_discriminator **out);
 /** Fails where ntk_discriminator_create would refuse the settings, without building anything. */
 NTK_CHECKED ntk_error *ntk_discriminator_check(const ntk_value *settings);

@@ -101,6 +101,7 @@ static ntk_error *create_own(ntk_latent *l, ntk_measure *z) {
   NTK_TRY(ntk_latent_points(l->parameters, l->rng, z));
   l->dimension = z->d;
   NTK_TRY(create_kernel(l->parameters, z->d, &l->kernel));
+  NTK_TRY(ntk_kernel_set_centre(l->kernel, l->n, z->x));
   return create_batch(l);
 }
 

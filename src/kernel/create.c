@@ -147,6 +147,7 @@ void ntk_kernel_free(ntk_kernel **kernel) {
   ntk_program_free(&(*kernel)->program);
   if ((*kernel)->image) ntk_image_program_free((*kernel)->image);
   free((*kernel)->image);
+  free((*kernel)->centre);
   free(*kernel);
   *kernel = NULL;
 }

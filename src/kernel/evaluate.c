@@ -1,5 +1,6 @@
 #include "kernel/evaluate.h"
 
+#include "kernel/centre.h"
 #include "kernel/chain.h"
 #include "kernel/gaussian.h"
 
@@ -34,6 +35,12 @@ static size_t input_state(const ntk_kernel *kernel, ntk_workspace *workspace, co
   if (!products) {
     kernel->engine->input(&input);
     return 0;
+  }
+  if (x->centred) {
+    input.row_size = ntk_centred_sizes(x)[block.row];
+    input.row_lean = ntk_centred_leans(x)[block.row];
+    input.sizes = ntk_centred_sizes(z) + block.column;
+    input.leans = ntk_centred_leans(z) + block.column;
   }
   size_t marked = kernel->engine->input_products(&input);
   for (size_t j = 0; marked && j < block.count; j++) {

@@ -45,6 +45,7 @@ struct ntk_kernel {
   bool gaussian;            /* gaussian.h does it */
   size_t dimension;
   const ntk_transform *transform; /* NULL = identity */
+  double *centre;                 /* d: of the transformed points, NULL = none (centre.h) */
   const ntk_engine *engine;
   const char *warning;
   ntk_octaves **octaves; /* one an operation: of sampled series, equal activations share them; NULL for others */
@@ -60,6 +61,8 @@ struct ntk_prepared {
   double *points;          /* n x d, as given */
   double *inputs;          /* n x d, transformed; `points` itself without a transform */
   double *factors;         /* n x d, derivative of the transform; NULL without */
+  double *centred;         /* n x d, inputs less the kernel's centre; NULL without one */
+  double *spans;           /* of them: two arrays over points, ntk_centred_sizes() and ntk_centred_leans(); NULL without */
   double *columns;         /* d x stride, transformed, when d <= NTK_DIRECT_DIMENSION and not for images; else NULL */
   double *variances;       /* [(stage*NTK_V_FIELDS + field)*stride + point], dense; of images [point*tables + table] */
   double *angles;          /* of a chain: see chain.c */
@@ -70,7 +73,7 @@ struct ntk_prepared {
   ntk_area memory[NTK_STAGES]; /* what the stages' arrays are in */
 };
 
-enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 256 };
+enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 512 };
 
 typedef struct ntk_chain_step ntk_chain_step; /* chain.h */
 
@@ -87,6 +90,7 @@ struct ntk_workspace {
   double *weighted;          /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: w k_B of a panel (large d) */
   double *gradient;          /* NTK_PANEL_ROWS x d */
   double *radial;            /* NTK_PANEL_ROWS: coefficient of x in the gradient */
+  double *pull;              /* NTK_PANEL_ROWS: sums of `weighted` (large d) */
   double **packed;           /* an operation each: room for features of a block's columns, NULL where it is no series */
   const double **columns_of; /* the features that are in use: ntk_evaluate_columns() */
   size_t operations;

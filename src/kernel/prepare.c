@@ -5,23 +5,14 @@
 
 #include "base/mem.h"
 #include "base/numbers.h"
+#include "kernel/centre.h"
 #include "kernel/chain.h"
 
 /* |x|^2 that the loops can square again. */
 #define LARGEST 1e150
 #define LARGEST_SINGLE 1e30
 
-/* |x|^2, in eight sums that run side by side. */
-static double squared_norm(size_t d, const double *x) {
-  enum { SUMS = 8 };
-  double part[SUMS] = {0};
-  size_t a = 0;
-  for (; a + SUMS <= d; a += SUMS)
-#pragma omp simd
-    for (size_t k = 0; k < SUMS; k++) part[k] += x[a + k] * x[a + k];
-  for (; a < d; a++) part[0] += x[a] * x[a];
-  return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
-}
+static double squared_norm(size_t d, const double *x) { return ntk_point_dot(d, x, x); }
 
 /* Why a point is no input, once that is suspected. */
 static ntk_error *name_mistake(const ntk_transform *transform, size_t i, size_t d, const double *x) {
@@ -58,6 +49,8 @@ static size_t place_tables(const ntk_kernel *kernel, ntk_prepared *p, void *memo
   p->inputs = p->points = place(&a, n * d, sizeof(double));
   if (kernel->transform) p->inputs = place(&a, n * d, sizeof(double));
   if (kernel->transform) p->factors = place(&a, n * d, sizeof(double));
+  if (kernel->centre) p->centred = place(&a, n * d, sizeof(double));
+  if (kernel->centre) p->spans = place(&a, 2 * p->stride, sizeof(double));
   if (d <= NTK_DIRECT_DIMENSION && !kernel->image) p->columns = place(&a, d * p->stride, sizeof(double));
   p->variances = place(&a, kernel->evaluator->tables(kernel) * p->stride, sizeof(double));
   if (kernel->chain > 1) p->angles = place(&a, (kernel->chain - 1) * NTK_CHAIN_ANGLES * p->stride, sizeof(double));
@@ -116,6 +109,7 @@ static void pad(double *arrays_of, size_t count, size_t n, size_t stride) {
 static void finish_tables(const ntk_kernel *kernel, ntk_prepared *p, size_t first, size_t end) {
   bool last = end == p->count;
   if (last && !kernel->image) pad(p->variances, kernel->evaluator->tables(kernel), p->count, p->stride);
+  if (last && p->spans) pad(p->spans, 2, p->count, p->stride);
   if (last && p->columns) pad(p->columns, p->dimension, p->count, p->stride);
   if (last && p->angles) pad(p->angles, (kernel->chain - 1) * NTK_CHAIN_ANGLES, p->count, p->stride);
   if (p->singles) ntk_chain_round(kernel, p, first, last ? p->stride : end);
@@ -129,6 +123,7 @@ static ntk_error *fill_tables(const ntk_kernel *kernel, const double *x, ntk_pre
     if (kernel->transform) transform_point(kernel->transform, d, x + i * d, p->inputs + i * d, p->factors + i * d);
     for (size_t a = 0; p->columns && a < d; a++) p->columns[a * p->stride + i] = p->inputs[i * d + a];
   }
+  if (p->centred) ntk_centre_fill(kernel, p, first, end);
   NTK_TRY(kernel->evaluator->prepare(kernel, p, first, end));
   for (size_t i = first; i < end; i++) {
     if (isfinite(p->diagonal[i])) continue;

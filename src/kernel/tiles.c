@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/numbers.h"
+#include "kernel/centre.h"
 #include "kernel/evaluate.h"
 #include "kernel/gaussian.h"
 
@@ -14,11 +15,11 @@ typedef struct {
   size_t row, rows, column, columns;
 } panel;
 
-/* x.z of the panel into workspace->products. Lanes behind the last column are 0, so that what they give is finite. */
+/* x.z of the panel, less the centre of both, into workspace->products. Lanes behind the last column are 0, so that what they give is finite. */
 static void multiply(ntk_workspace *workspace, const ntk_tile *tile, panel p) {
   int d = (int)tile->x->dimension;
   size_t row = tile->row + p.row, column = tile->column + p.column;
-  const double *x = tile->x->inputs + row * (size_t)d, *z = tile->z->inputs + column * (size_t)d;
+  const double *x = ntk_centred(tile->x) + row * (size_t)d, *z = ntk_centred(tile->z) + column * (size_t)d;
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p.rows, (int)p.columns, d, 1, x, d, z, d, 0, workspace->products, NTK_PANEL_COLUMNS);
   for (size_t i = 0; i < p.rows; i++) {
     for (size_t j = p.columns; j % NTK_LANES; j++) workspace->products[i * NTK_PANEL_COLUMNS + j] = 0;
@@ -108,7 +109,7 @@ typedef struct {
   bool gradient;
 } apply_context;
 
-/* Large dimension: sum_j B_j z_j is left to a matrix product, but for marked pairs, whose z - x would be lost in it. */
+/* Large dimension: sum_j B_j (z_j - x) is left to a matrix product, but for marked pairs, whose z - x would be lost in it. */
 static double reduce_products(const apply_context *c, const ntk_block *block, const ntk_result *result, size_t i, ntk_reduction *reduction) {
   size_t d = reduction->dimension;
   double sum = c->kernel->engine->reduce(reduction), *gradient = c->workspace->gradient + i * d;
@@ -118,7 +119,8 @@ static double reduce_products(const apply_context *c, const ntk_block *block, co
     c->kernel->engine->add_difference(d, reduction->weighted[k], z, reduction->x, gradient);
     reduction->weighted[k] = 0;
   }
-  return sum - c->kernel->engine->dot(block->groups, reduction->weighted, c->workspace->ones);
+  c->workspace->pull[i] += c->kernel->engine->dot(block->groups, reduction->weighted, c->workspace->ones);
+  return sum;
 }
 
 static void accumulate(void *context, const ntk_block *block, const ntk_result *result, size_t i, size_t j) {
@@ -153,7 +155,7 @@ static void finish_panel(const apply_context *c, panel p, const double *w) {
                 1, c->value, columns);
   }
   if (c->gradient && workspace->weighted) {
-    const double *z = c->tile->z->inputs + (c->tile->column + p.column) * (size_t)d;
+    const double *z = ntk_centred(c->tile->z) + (c->tile->column + p.column) * (size_t)d;
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)p.rows, d, (int)p.columns, 1, workspace->weighted, NTK_PANEL_COLUMNS, z, d, 1,
                 workspace->gradient, d);
   }
@@ -162,8 +164,12 @@ static void finish_panel(const apply_context *c, panel p, const double *w) {
 /* The gradients of a chunk's rows. */
 static void finish_rows(const apply_context *c, size_t row, size_t rows, double *gradient) {
   size_t d = c->kernel->dimension;
-  for (size_t i = 0; i < rows; i++)
-    ntk_add_gradient(c->tile->x, c->tile->row + row + i, c->workspace->gradient + i * d, 1, c->workspace->radial[i], gradient + (row + i) * d);
+  const double *x = ntk_centred(c->tile->x) + (c->tile->row + row) * d, *pull = c->workspace->pull;
+  for (size_t i = 0; i < rows; i++) {
+    double *sum = c->workspace->gradient + i * d;
+    for (size_t a = 0; pull && a < d; a++) sum[a] -= pull[i] * x[i * d + a];
+    ntk_add_gradient(c->tile->x, c->tile->row + row + i, sum, 1, c->workspace->radial[i], gradient + (row + i) * d);
+  }
 }
 
 void ntk_copy_weights(ntk_workspace *workspace, size_t count, size_t c, const double *w) {
@@ -183,6 +189,7 @@ static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_
     apply_context context = {kernel, workspace, tile, c, value ? value + i * c : NULL, gradient != NULL};
     memset(workspace->gradient, 0, rows * d * sizeof *workspace->gradient);
     memset(workspace->radial, 0, rows * sizeof *workspace->radial);
+    if (workspace->pull) memset(workspace->pull, 0, rows * sizeof *workspace->pull);
     for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
       panel p = {i, rows, j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
       ntk_copy_weights(workspace, p.columns, c, w + j * c);

@@ -36,6 +36,7 @@ ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *w) {
   NTK_TRY(allocate_packed(kernel, w));
   if (kernel->chain && kernel->dimension <= NTK_DIRECT_DIMENSION) NTK_TRY(NTK_NEW((1 + kernel->dimension) * NTK_PANEL_COLUMNS, &w->across));
   if (kernel->dimension <= NTK_DIRECT_DIMENSION) return NULL;
+  NTK_TRY(NTK_NEW(NTK_PANEL_ROWS, &w->pull));
   NTK_TRY(make_room(panel, &w->products));
   return make_room(panel, &w->weighted);
 }
@@ -65,6 +66,7 @@ void ntk_workspace_free(ntk_workspace **workspace) {
   free(w->weighted);
   free(w->gradient);
   free(w->radial);
+  free(w->pull);
   for (size_t i = 0; w->packed && i < w->operations; i++) free(w->packed[i]);
   free(w->packed);
   free(w->columns_of);

@@ -283,8 +283,11 @@ ntk_error *ntk_metric_evaluate(ntk_metric *metric, const ntk_comm *comm, const n
   ntk_measure some_fake = {0}, some_real = {0};
   ntk_error *err = ntk_subsample(fake, metric->points, metric->rng, 0, &some_fake);
   err = err ? err : ntk_subsample(real, metric->points, metric->rng, 1, &some_real);
+  fake = some_fake.x ? &some_fake : fake;
+  real = some_real.x ? &some_real : real;
+  if (!err && metric->own) err = ntk_kernel_set_centre(metric->own, real->n, real->x);
   NTK_TRY_OUT(ntk_agree(comm, err));
-  err = metric->kind->evaluate(metric, comm, some_fake.x ? &some_fake : fake, some_real.x ? &some_real : real, out);
+  err = metric->kind->evaluate(metric, comm, fake, real, out);
 out:
   free(some_fake.x);
   free(some_fake.mass);

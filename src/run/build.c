@@ -31,9 +31,9 @@ static ntk_error *build_discriminators(ntk_run_state *s) {
   const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
   size_t budget = (size_t)(gib * 0x1p30);
   ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_INITIAL};
-  NTK_TRY(ntk_discriminator_create(s->group, discriminator, s->real.d, rng, budget, &s->discriminator));
+  NTK_TRY(ntk_discriminator_create(s->group, discriminator, &s->real, rng, budget, &s->discriminator));
   if (needs_probe(settings)) {
-    NTK_TRY(ntk_discriminator_create(s->group, discriminator, s->real.d, rng, budget, &s->probe));
+    NTK_TRY(ntk_discriminator_create(s->group, discriminator, &s->real, rng, budget, &s->probe));
     ntk_discriminator_train_apart(s->probe);
   }
   return NULL;

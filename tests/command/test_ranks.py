@@ -18,8 +18,8 @@ NETWORK = "{type: mlp, depth: 3, activation: relu, bias_stddev: 1.0}"
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     rng = np.random.default_rng(1)
-    for name, count, dimension in (("real", 203, 2), ("fake", 170, 2), ("real20", 90, 20), ("fake20", 110, 20)):
-        np.save(folder / f"{name}.npy", rng.normal(size=(count, dimension)))
+    for name, count, dimension in (("real", 203, 2), ("fake", 170, 2), ("real20", 90, 20), ("fake20", 110, 20), ("realfar", 90, 20), ("fakefar", 110, 20)):
+        np.save(folder / f"{name}.npy", rng.normal(size=(count, dimension)) + (1e3 if name.endswith("far") else 0))
     return folder
 
 
@@ -32,7 +32,7 @@ def identical(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("suffix", ["", "20"], ids=["d2", "d20"])
+@pytest.mark.parametrize("suffix", ["", "20", "far"], ids=["d2", "d20", "far"])
 def test_gram_and_field(files, suffix):
     real, fake = files / f"real{suffix}.npy", files / f"fake{suffix}.npy"
     results = []

@@ -62,6 +62,26 @@ def test_a_resumed_run_equals_an_undisturbed_one(study, undisturbed, interrupted
     assert same_run(folder, undisturbed)
 
 
+def test_a_resumed_run_takes_the_same_centre(tmp_path):
+    """Points far from the origin (more than 16 coordinates) are multiplied less the mean of the real ones."""
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "study: far\ndata:\n  real: {type: gaussian, dimension: 20, points: 60, shift: 1000}\n  fake: {type: gaussian, dimension: 20, points: 60, shift: 999}\n"
+        "discriminator:\n  network: {type: mlp, depth: 2, activation: relu, bias_stddev: 1.0}\n  loss: ipm\n"
+        "train: {iterations: 3000, step: 1.0e-3}\nrecord: {every: 3000, trajectory: true, metrics: [mmd2]}\nresources: {checkpoint_iterations: 100}\n"
+    )
+    ntkgan("run", study, "-o", tmp_path / "whole", "--ranks", 1)
+    job = start("run", study, "-o", tmp_path / "out", "--ranks", 1)
+    wait_for(has_checkpoint(tmp_path / "out"), job)
+    job.send_signal(signal.SIGTERM)
+    assert job.wait(timeout=60) == 75
+    assert "resumed at iteration" in ntkgan("run", study, "-o", tmp_path / "out", "--ranks", 1).stderr
+    (ours,), (theirs,) = (list((tmp_path / folder / "runs").iterdir()) for folder in ("out", "whole"))
+    with h5py.File(ours) as a, h5py.File(theirs) as b:
+        for name in ["trajectory/fake", "metrics/mmd2", "loss"]:
+            assert a[name][()].tobytes() == b[name][()].tobytes(), name
+
+
 @pytest.mark.parametrize("damage", ["bit", "truncated", "empty", "missing"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(study, undisturbed, interrupted, tmp_path, damage):
     folder = shutil.copytree(interrupted, tmp_path / "out")

@@ -14,37 +14,39 @@
 static const struct {
   const char *network;
   size_t n, d;
-  bool is_single;
+  bool is_single, is_far; /* far from the origin, so that a centre is worth it */
 } cases[] = {
-    {"{type: mlp, depth: 3, activation: relu, bias_stddev: 0.5}", 5003, 2, false},
-    {"{type: mlp, depth: 3, activation: relu, bias_stddev: 0.5}", 5003, 2, true},
-    {"{type: mlp, depth: 2, activation: relu, bias_stddev: 0.5}", 2001, 40, false},
-    {"{type: mlp, depth: 2, activation: tanh}", 401, 2, false},
-    {"{type: mlp, depth: 2, activation: {polynomial: {coefficients: [0.1, 1, 0.2, 0.3, 0.1]}}}", 401, 3, false},
-    {"{type: mlp, depth: 2, activation: relu, input_transform: tanh}", 6001, 2, false},
-    {"{type: resnet, blocks: 1, activation: erf}", 7001, 2, false},
-    {"{type: layers, layers: [dense, {dropout: {rate: 0.3}}, activation: tanh, {dropout: {rate: 0.2}}, dense]}", 601, 2, false},
-    {"{type: rbf, bandwidth: 0.7}", 40001, 2, false},
-    {"{type: dcgan, image: {height: 32, width: 32, channels: 1}, activation: relu}", 37, 1024, false},
+    {"{type: mlp, depth: 3, activation: relu, bias_stddev: 0.5}", 5003, 2, false, false},
+    {"{type: mlp, depth: 3, activation: relu, bias_stddev: 0.5}", 5003, 2, true, false},
+    {"{type: mlp, depth: 2, activation: relu, bias_stddev: 0.5}", 2001, 40, false, true},
+    {"{type: mlp, depth: 2, activation: tanh}", 401, 2, false, false},
+    {"{type: mlp, depth: 2, activation: {polynomial: {coefficients: [0.1, 1, 0.2, 0.3, 0.1]}}}", 401, 3, false, false},
+    {"{type: mlp, depth: 2, activation: relu, input_transform: tanh}", 6001, 2, false, false},
+    {"{type: resnet, blocks: 1, activation: erf}", 7001, 2, false, false},
+    {"{type: layers, layers: [dense, {dropout: {rate: 0.3}}, activation: tanh, {dropout: {rate: 0.2}}, dense]}", 601, 2, false, false},
+    {"{type: rbf, bandwidth: 0.7}", 40001, 2, false, false},
+    {"{type: dcgan, image: {height: 32, width: 32, channels: 1}, activation: relu}", 37, 1024, false, false},
     {"{type: layers, image: {height: 6, width: 6, channels: 1}, layers: [{conv: {size: 3}}, activation: tanh, {average_pool: {size: 2}}, {conv: "
      "{size: 3}}, activation: tanh, flatten, dense]}",
-     1001, 36, false},
+     1001, 36, false, false},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };
 
-static ntk_kernel *kernel_of(size_t c) {
-  ntk_kernel *kernel = NULL;
-  OK(ntk_kernel_parse(cases[c].network, "ntk", cases[c].d, &kernel));
-  if (cases[c].is_single) OK(ntk_kernel_use_single(kernel));
-  return kernel;
+static double *points_of(size_t c, uint32_t stream) {
+  double *x = NULL;
+  size_t count = cases[c].n * cases[c].d;
+  OK(ntk_alloc(count, sizeof(double), &x));
+  for (size_t i = 0; i < count; i++) x[i] = ntk_normal((ntk_rng){7, 0, stream}, i) + (cases[c].is_far ? 10 : 0);
+  return x;
 }
 
-static double *normals(size_t count, uint32_t stream) {
-  double *x = NULL;
-  OK(ntk_alloc(count, sizeof(double), &x));
-  for (size_t i = 0; i < count; i++) x[i] = ntk_normal((ntk_rng){7, 0, stream}, i);
-  return x;
+static ntk_kernel *kernel_of(size_t c, const double *x) {
+  ntk_kernel *kernel = NULL;
+  OK(ntk_kernel_parse(cases[c].network, "ntk", cases[c].d, &kernel));
+  OK(ntk_kernel_set_centre(kernel, cases[c].n, x));
+  if (cases[c].is_single) OK(ntk_kernel_use_single(kernel));
+  return kernel;
 }
 
 /* Coordinates, diagonal, and some rows and columns of the matrix and of the gradients: at both ends and where the parts of 2, 3 and 4 ranks meet. */
@@ -81,9 +83,9 @@ static void assert_same_points(const ntk_kernel *kernel, const ntk_prepared *a, 
 
 /* Each with a kernel of its own, whose octaves are made by what it prepares. */
 static void compare(const ntk_comm *comm, size_t c, bool is_shared) {
-  ntk_kernel *kernel = kernel_of(c), *own = kernel_of(c);
+  double *x = points_of(c, (uint32_t)c);
+  ntk_kernel *kernel = kernel_of(c, x), *own = kernel_of(c, x);
   ntk_prepared *together = NULL, *alone = NULL;
-  double *x = normals(cases[c].n * cases[c].d, (uint32_t)c);
   OK(ntk_prepare(own, cases[c].n, x, &alone));
   OK(ntk_field_prepare(comm, kernel, cases[c].n, x, &together));
   if (ntk_prepared_is_shared(together, NTK_STAGE_TABLES) != is_shared) fail_msg("%s: shared or not", cases[c].network);
@@ -121,9 +123,9 @@ static void without_shared_memory_each_rank_has_its_own(void **state) {
 
 static void few_points_are_each_ranks_own(void **state) {
   const test_comms *comms = *state;
-  ntk_kernel *kernel = kernel_of(0);
+  double *x = points_of(0, 0);
+  ntk_kernel *kernel = kernel_of(0, x);
   ntk_prepared *p = NULL;
-  double *x = normals(200 * cases[0].d, 0);
   OK(ntk_field_prepare(&comms->world, kernel, 200, x, &p));
   assert_false(ntk_prepared_is_shared(p, NTK_STAGE_TABLES));
   OK(ntk_field_move(&comms->world, kernel, 100, x + 2, p));
@@ -137,9 +139,9 @@ static void moved_points_are_as_if_prepared_anew(void **state) {
   static const size_t movable[] = {0, 1, 2, 8};
   for (size_t k = 0; k < sizeof movable / sizeof *movable; k++) {
     size_t c = movable[k], n = cases[c].n, d = cases[c].d, counts[] = {1, 1237, n};
-    ntk_kernel *kernel = kernel_of(c);
+    double *x = points_of(c, 20), *y = points_of(c, 21);
+    ntk_kernel *kernel = kernel_of(c, x);
     ntk_prepared *moved = NULL, *anew = NULL;
-    double *x = normals(n * d, 20), *y = normals(n * d, 21);
     OK(ntk_field_prepare(&comms->world, kernel, n, x, &moved));
     for (size_t i = 0; i < 3; i++) {
       memcpy(x, y + (i < 2 ? d : 0), (counts[i] - (i < 2)) * d * sizeof *x); /* other places each time */
@@ -157,10 +159,10 @@ static void moved_points_are_as_if_prepared_anew(void **state) {
 
 static void a_point_that_is_no_input_is_named_to_all(void **state) {
   const test_comms *comms = *state;
-  ntk_kernel *kernel = kernel_of(0);
+  double *x = points_of(0, 0);
+  ntk_kernel *kernel = kernel_of(0, x);
   size_t n = cases[0].n;
   ntk_prepared *p = NULL;
-  double *x = normals(n * 2, 0);
   x[2 * 4000 + 1] = NAN;
   FAILS(ntk_field_prepare(&comms->world, kernel, n, x, &p), NTK_E_NONFINITE, "point 4000, coordinate 1");
   assert_null(p);

@@ -127,6 +127,9 @@ typedef struct {
   const double *dot; /* x.z_j, for ntk_engine.input_products */
   ntk_variance row;  /* of the input: q = |x|^2/d */
   ntk_variances columns;
+  /* Where `dot` is (x - c).(z_j - c), c the same for all points: |x - c|^2/d and 2 c.(x - c)/d of the row, and of the columns (else NULL). */
+  double row_size, row_lean;
+  const double *sizes, *leans;
   double *scratch; /* 4 NTK_BLOCK */
   double *out;
 } ntk_input;

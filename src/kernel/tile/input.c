@@ -1,12 +1,14 @@
 /** The input state: r, S2, delta and p of a row against a block of columns. */
+#include <math.h>
 #include <string.h>
 
 #include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
 
-/* Where products of whole vectors have lost two digits of delta, or four of S2. */
+/* Where products of whole vectors have lost two digits of delta, four of S2 or, from a centre that is far from one of the points, two of r. */
 #define CLOSE 1e-2
 #define NEARLY_COLLINEAR 1e-4
+#define FAR 1e-4
 
 /** S2 from the sum over a < b of (x_a v_b - x_b v_a)^2, v = x' or x - x', whichever is shorter: both give the same S2, the shorter less rounding. */
 NTK_INLINE void direct_few(const ntk_input *input, const size_t d) {
@@ -91,23 +93,30 @@ void NTK_TILE(ntk_input_direct)(const ntk_input *input) {
   }
 }
 
-size_t NTK_TILE(ntk_input_products)(const ntk_input *input) {
+/* With a centre delta has the rounding of |x - c|^2 + |z - c|^2 and p that of c.(x - c) and c.(z - c), not that of |x|^2. S2 is taken from the shorter
+ * of x and z, u.u delta - (u.(u - v))^2, whose rounding does not grow with the longer one. */
+NTK_INLINE size_t from_products(const ntk_input *input, const bool centred) {
   const double inverse = 1.0 / (double)input->dimension, q = input->row.q, *dot = input->dot, *column_q = input->columns.q;
+  const double *sizes = input->sizes, *leans = input->leans, row_size = centred ? input->row_size : q, row_lean = input->row_lean;
   const size_t count = input->groups * NTK_LANES;
   double *out = input->out, *mark = input->scratch, marked = 0;
 #pragma omp simd reduction(+ : marked)
   for (size_t j = 0; j < count; j++) {
-    double r = dot[j] * inverse, s = column_q[j], p = q - s;
-    double delta = ntk_larger(q + s - 2 * r, 0), area = ntk_larger(q * delta - (q - r) * (q - r), 0), s2 = area < q * s ? area : q * s;
-    out[NTK_R * NTK_BLOCK + j] = r;
+    double s = column_q[j], size = centred ? sizes[j] : s, product = dot[j] * inverse, both = row_size + size;
+    double p = centred ? (row_size - size) + (row_lean - leans[j]) : q - s, delta = ntk_larger(both - 2 * product, 0);
+    double shorter = q < s ? q : s, along = centred ? 0.5 * (delta - fabs(p)) : shorter - product, most = q * s;
+    double area = ntk_larger(shorter * delta - along * along, 0), s2 = area < most ? area : most, all = q + s + both;
+    out[NTK_R * NTK_BLOCK + j] = centred ? 0.5 * (q + s - delta) : product;
     out[NTK_S2 * NTK_BLOCK + j] = s2;
     out[NTK_DELTA * NTK_BLOCK + j] = delta;
     out[NTK_P * NTK_BLOCK + j] = p;
-    mark[j] = (delta < CLOSE * (q + s) || s2 <= NEARLY_COLLINEAR * q * s) ? 1 : 0;
+    mark[j] = (delta < CLOSE * both || s2 <= NEARLY_COLLINEAR * shorter * ntk_larger(row_size, size) || (centred && most < FAR * all * all)) ? 1 : 0;
     marked += mark[j];
   }
   return (size_t)marked;
 }
+
+size_t NTK_TILE(ntk_input_products)(const ntk_input *input) { return input->sizes ? from_products(input, true) : from_products(input, false); }
 
 /** As direct_many, one pair: the coordinates are the lanes. */
 void NTK_TILE(ntk_input_pair)(size_t dimension, const double *x, const double *z, double *state) {

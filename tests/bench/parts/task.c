@@ -44,6 +44,7 @@ static ntk_error *prepare(bench_task *task) {
   ntk_value_json(&json, NULL, ntk_value_get(task->request, "network"));
   ntk_error *err = network.failed ? ntk_fail(NTK_E_MEMORY, "out of memory") : NULL;
   if (!err) err = ntk_kernel_parse(network.bytes, bench_request_text(task, "kernel", "ntk"), task->points.d, &task->kernel);
+  if (!err) err = ntk_kernel_set_centre(task->kernel, task->points.n, task->points.x);
   ntk_text_free(&network);
   return err;
 }

@@ -35,7 +35,7 @@ static ntk_error *create_step(bench_task *task) {
   const ntk_value *settings = NULL;
   NTK_TRY(create_answers(task));
   NTK_TRY(checked_discriminator(task, &settings));
-  ntk_error *err = ntk_discriminator_create(task->comm, settings, task->points.d, (ntk_rng){1, 0, 0}, budget, &discriminator);
+  ntk_error *err = ntk_discriminator_create(task->comm, settings, &task->others, (ntk_rng){1, 0, 0}, budget, &discriminator);
   task->state = discriminator;
   return err;
 }
