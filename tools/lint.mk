@@ -60,7 +60,7 @@ $(BUILD)/sanitize/keep-loaded.o: tests/keep-loaded.c
 	$(MPICC) -std=c11 -O1 -c -o $@ $<
 sanitize-valgrind: sanitize-address
 	$(inner) units
-	$(PYTHON) tests/run --build $(BUILD) --units --valgrind
+	$(PYTHON) tests/run --build $(BUILD) --units --valgrind --timeout 3000
 
 # Readers of users' files, journals and checkpoints on random input (libFuzzer): make fuzz FUZZ_SECONDS=60, or RUNS=1000000 inputs each;
 # FUZZERS='fuzz_study' for some of them. New inputs go to $(BUILD)/fuzz/corpus.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "kernel/kernel.h"
 #include "study/launch.h"
 
 static int report(const ntk_error *e, const char *command) {
@@ -59,7 +60,8 @@ static int run_command(const ntk_command *command, int argc, char **argv) {
   ntk_cli cli = {.catalog = ntk_cli_catalog(), .log = {.stream = stderr, .level = NTK_LOG_INFO, .start = ntk_clock(), .rank = -1}, .out = NTK_TEXT};
   bool help = false;
   int status = 0;
-  ntk_error *err = ntk_cli_parse(command, argc - 1, argv + 1, &cli, &help);
+  ntk_error *err = ntk_kernel_check_isa();
+  if (!err) err = ntk_cli_parse(command, argc - 1, argv + 1, &cli, &help);
   if (!err && help) {
     ntk_cli_command_help(command, &cli.out);
     err = print(&cli);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "kernel/object.h"
 
 typedef struct {
@@ -67,4 +68,20 @@ const char *ntk_kernel_isa(void) {
   const char *name;
   (void)ntk_engine_choose(&name);
   return name;
+}
+
+void ntk_kernel_isas(ntk_text *out) {
+  for (size_t i = 0, found = 0; i < COUNT; i++)
+    if (SETS[i].usable()) ntk_text_addf(out, "%s%s", found++ ? " " : "", SETS[i].name);
+}
+
+ntk_error *ntk_kernel_check_isa(void) {
+  const char *wanted = getenv("NTKGAN_ISA");
+  if (!wanted || !*wanted || !strcmp(wanted, ntk_kernel_isa())) return NULL;
+  ntk_text names = NTK_TEXT;
+  ntk_kernel_isas(&names);
+  ntk_error *err = ntk_fail(NTK_E_USAGE, "NTKGAN_ISA=%s: no instruction set of this machine and this build; they have %s", wanted,
+                            names.failed ? ntk_kernel_isa() : names.bytes);
+  ntk_text_free(&names);
+  return err;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "config/schema.h"
 #include "config/value.h"
 
@@ -23,6 +24,12 @@ const ntk_choices *ntk_layer_choices(void);
 /** Name of the instruction set the tile evaluators use ("x86-64-v4", "x86-64-v3", "x86-64", "generic"): the best this machine has,
  *  or what the environment variable NTKGAN_ISA names if the machine has it. */
 const char *ntk_kernel_isa(void);
+
+/** Those there are, the best first, with a space between. */
+void ntk_kernel_isas(ntk_text *out);
+
+/** NTK_E_USAGE where NTKGAN_ISA names none of them. */
+NTK_CHECKED ntk_error *ntk_kernel_check_isa(void);
 
 /** Whether ntk_tile_apply_both() evaluates each pair once for gradients in both points: chains of dense layers with piecewise linear activations, at
  *  most 16 coordinates. */

@@ -163,8 +163,8 @@ static size_t mpirun_arguments(const job *j, const char *self, const char *ranks
   out[n++] = "-n";
   out[n++] = ranks;
 #ifdef OMPI_MAJOR_VERSION
-  static const char *const exported[] = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
-                                         LINK_VARIABLE,          RESTART_VARIABLE,  TERMINAL_VARIABLE};
+  static const char *const exported[] = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE",
+                                         "NTKGAN_ISA",           LINK_VARIABLE,     RESTART_VARIABLE,  TERMINAL_VARIABLE};
   out[n++] = "--oversubscribe";
   out[n++] = "--bind-to"; /* the program binds its workers itself (bind.h): the master must stay free */
   out[n++] = "none";

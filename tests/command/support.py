@@ -1,5 +1,7 @@
 """What the command tests share: running the real command and finding data."""
 
+import functools
+import json
 import os
 import pathlib
 import subprocess
@@ -24,3 +26,9 @@ def ntkgan(*arguments, status=0, timeout=120, stdin=None, cwd=None, env=None):
     if status is not None:
         assert done.returncode == status, f"exit {done.returncode}, expected {status}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+@functools.cache
+def instruction_sets():
+    """Those of this machine, the best first: NTKGAN_ISA names one."""
+    return json.loads(ntkgan("version", "--json").stdout)["instruction_sets"].split()

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from support import ntkgan
+from support import instruction_sets, ntkgan
 
 D = decimal.Decimal
 DIGITS = 120
@@ -113,11 +113,6 @@ def reference(d, depth, bias):
     return [value_and_gradient(exact(a), exact(b), depth, D(bias)) for a, b in zip(*pairs(d))]
 
 
-def instruction_sets():
-    names = ["x86-64-v4", "x86-64-v3", "x86-64", "generic"]
-    return [name for name in names if name in ntkgan("version", env={"NTKGAN_ISA": name}).stdout.split()]
-
-
 def errors(folder, d, depth, bias, isa, precision):
     """Largest errors of value and gradient in roundoffs of the larger of |k| and |x| |grad k|, as k or its gradient may go through 0: by place, at
     each distance; of x' = x."""
@@ -146,10 +141,6 @@ def limits(d, depth, bias, place):
     product = (DELTAS > 1e-2) if d > 16 else 0 * DELTAS
     angle = 1 if bias else DELTAS
     return np.array([value + product * PRODUCTS[0] / angle, slope + slope_by / DELTAS + product * PRODUCTS[1] / angle**2]).T
-
-
-def test_there_is_an_instruction_set():
-    assert instruction_sets()
 
 
 @pytest.mark.parametrize("isa", instruction_sets())

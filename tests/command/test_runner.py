@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from support import ROOT
+from support import PROGRAM, ROOT, instruction_sets
 
 loader = importlib.machinery.SourceFileLoader("runner", str(ROOT / "tests" / "run"))
 runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
@@ -63,6 +63,15 @@ def test_rank_counts_are_read(tmp_path):
     (tmp_path / "b.py").write_text('"""No ranks."""\n')
     assert runner.rank_counts(tmp_path / "a.c", [1]) == [1, 2, 4]
     assert runner.rank_counts(tmp_path / "b.py", [2]) == [2]
+
+
+def test_kernels_and_fields_run_on_each_instruction_set(monkeypatch):
+    monkeypatch.delenv("NTKGAN_ISA", raising=False)
+    options = types.SimpleNamespace(build=pathlib.Path(PROGRAM).parent, valgrind=False, fast=False, ranks=None)
+    found = {(item.path.stem, item.environment.get("NTKGAN_ISA")) for item in runner.unit_items(options)}
+    for source in (ROOT / "tests" / "unit").glob("*.c"):
+        if source.stem.startswith(("kernel_", "field_")):
+            assert {(source.stem, isa) for isa in [None, *instruction_sets()[1:]]} <= found
 
 
 def test_wide_tests_wait_for_their_cores():

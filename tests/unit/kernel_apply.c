@@ -1,4 +1,4 @@
-// ranks: 1
+// ranks: 1; each instruction set
 #include "unit/kernel_fixture.h"
 
 enum { N = 150, M = 420, C = 3, MOST = 40 };

@@ -1,4 +1,4 @@
-// ranks: 1
+// ranks: 1; each instruction set
 #include "kernel/object.h"
 #include "unit/kernel_fixture.h"
 
