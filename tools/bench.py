@@ -6,6 +6,7 @@ The table goes to standard output and, for the README, to build/bench/bench.json
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from bench_common import BUILD, GAUSSIAN, NTKGAN, RELU, Row, Spread, Table, check, difference, duration, in_turn, machine, operations, points, short, spread
+from bench_common import BUILD, GAUSSIAN, NTKGAN, RELU, Row, Spread, Table, at_once, check, difference, duration, in_turn, machine, operations, points, short, spread
 
 # Arithmetic of an entry of three hidden ReLU layers, as in tests/bench/tiles.c; beside it the products with the points.
 VALUE, GRADIENT = 3 * 45, 3 * 59
@@ -62,14 +63,25 @@ class Bench:
         with server.make(operation, **keys) as task, server.make("bound", bound=bound, size=size) as limit:
             return [(own, work, peak_work / peak) for (own, work), (peak, peak_work) in in_turn(self.repeats, self.seconds, task, limit)]
 
+    def copies(self):
+        """Servers of a rank each, one a core."""
+        return [self.server(1)] + [self.servers.setdefault(f"copy {i}", operations(1)) for i in range(1, self.cores)]
+
     def scaling(self, name, size, operation, keys, readme=False):
-        """The same on all cores and on one."""
+        """The same on all cores and on one; the remark is what the machine allows: independent copies on all cores, which share its clock and memory."""
         if self.cores == 1:
             return
-        with self.server(1).make(operation, **keys) as one, self.server(self.cores).make(operation, **keys) as all_cores:
-            times = in_turn(self.repeats, self.seconds, one, all_cores)
+        with contextlib.ExitStack() as stack:
+            copies = [stack.enter_context(server.make(operation, **keys)) for server in self.copies()]
+            all_cores = stack.enter_context(self.server(self.cores).make(operation, **keys))
+            times, together = [], []
+            for _ in range(self.repeats):
+                times += in_turn(1, self.seconds, copies[0], all_cores)
+                together.append(statistics.mean(seconds for seconds, _ in at_once(self.seconds, *copies)))
         rate = duration(statistics.median(many[0] for _, many in times))
-        self.table.add(Row(name, size, self.cores, rate, f"1 rank's time over {self.cores} ranks'", spread(a[0] / b[0] for a, b in times), readme=readme))
+        limit = spread(self.cores * one[0] / shared for (one, _), shared in zip(times, together))
+        remark = f"{self.cores} copies at once: {limit}"
+        self.table.add(Row(name, size, self.cores, rate, f"1 rank's time over {self.cores} ranks'", spread(a[0] / b[0] for a, b in times), remark, readme))
 
 
 def per_pair(repetitions, pairs):

@@ -5,6 +5,7 @@ build/bench/operations (tests/bench/operations.c says what a request holds), the
 beside it says little on a machine whose speed drifts, so every result is a ratio: repetitions of both sides in turn, median and extremes.
 """
 
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -92,6 +93,12 @@ def operations(ranks):
 def in_turn(repeats, seconds, *tasks):
     """Runs the tasks one after the other, `repeats` times, each for about `seconds`: a list of repetitions of [(seconds, work), ...]."""
     return [[task.run(seconds) for task in tasks] for _ in range(repeats)]
+
+
+def at_once(seconds, *tasks):
+    """One repetition of tasks of different servers, all at the same time: [(seconds, work), ...]."""
+    with concurrent.futures.ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(lambda task: task.run(seconds), tasks))
 
 
 def difference(a, b):

@@ -54,7 +54,8 @@ def test_a_pattern_chooses_and_two_ranks_are_beside_one(tmp_path):
     tool("bench.py", "--smoke", "--ranks", 2, "--output", tmp_path / "bench.json", "ipm")
     rows = json.loads((tmp_path / "bench.json").read_text())["rows"]
     assert {row["operation"] for row in rows} == {"IPM step, relu x 3"}
-    assert "1 rank's time over 2 ranks'" in {row["beside"] for row in rows}
+    scaling = [row for row in rows if row["beside"] == "1 rank's time over 2 ranks'"]
+    assert scaling and all(row["note"].startswith("2 copies at once: ") for row in scaling)
 
 
 def test_peers_do_the_same_and_the_readme_shows_it(tmp_path):
