@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
-
 enum { MESSAGE_BYTES = 4096 }; /* an agreed message is cut to this */
 
 ntk_error *ntk_mpi(int code, const char *what) {
@@ -22,21 +20,37 @@ static ntk_error *describe(ntk_comm *comm) {
   return ntk_mpi(MPI_Comm_size(comm->mpi, &comm->size), "MPI_Comm_size");
 }
 
+/* The ranks of the node. */
+static ntk_error *find_node(ntk_comm *comm) {
+  if (comm->size == 1) return NULL;
+  ntk_comm node;
+  NTK_TRY(ntk_comm_split_node(comm, &node));
+  if (node.size == 1) {
+    ntk_comm_free(&node);
+    return NULL;
+  }
+  comm->node = node.mpi;
+  comm->node_rank = node.rank;
+  comm->node_size = node.size;
+  return NULL;
+}
+
 ntk_error *ntk_comm_create(MPI_Comm mpi, ntk_comm *out) {
-  *out = (ntk_comm){MPI_COMM_NULL, 0, 0};
+  *out = NTK_NO_COMM;
   NTK_TRY(ntk_mpi(MPI_Comm_dup(mpi, &out->mpi), "MPI_Comm_dup"));
-  return describe(out);
+  NTK_TRY(describe(out));
+  return find_node(out);
 }
 
 ntk_error *ntk_comm_split(const ntk_comm *parent, int color, ntk_comm *out) {
-  *out = (ntk_comm){MPI_COMM_NULL, 0, 0};
+  *out = NTK_NO_COMM;
   NTK_TRY(ntk_mpi(MPI_Comm_split(parent->mpi, color < 0 ? MPI_UNDEFINED : color, parent->rank, &out->mpi), "MPI_Comm_split"));
   return out->mpi == MPI_COMM_NULL ? NULL : describe(out);
 }
 
 ntk_error *ntk_comm_group(const ntk_comm *parent, const int *ranks, int count, int tag, ntk_comm *out) {
   MPI_Group all, some;
-  *out = (ntk_comm){MPI_COMM_NULL, 0, 0};
+  *out = NTK_NO_COMM;
   NTK_TRY(ntk_mpi(MPI_Comm_group(parent->mpi, &all), "MPI_Comm_group"));
   ntk_error *err = ntk_mpi(MPI_Group_incl(all, count, ranks, &some), "MPI_Group_incl");
   if (!err) {
@@ -44,18 +58,20 @@ ntk_error *ntk_comm_group(const ntk_comm *parent, const int *ranks, int count, i
     MPI_Group_free(&some);
   }
   MPI_Group_free(&all);
-  return err ? err : describe(out);
+  if (!err) err = describe(out);
+  return err ? err : find_node(out);
 }
 
 ntk_error *ntk_comm_split_node(const ntk_comm *parent, ntk_comm *out) {
-  *out = (ntk_comm){MPI_COMM_NULL, 0, 0};
+  *out = NTK_NO_COMM;
   NTK_TRY(ntk_mpi(MPI_Comm_split_type(parent->mpi, MPI_COMM_TYPE_SHARED, parent->rank, MPI_INFO_NULL, &out->mpi), "MPI_Comm_split_type"));
   return describe(out);
 }
 
 void ntk_comm_free(ntk_comm *comm) {
+  if (comm->size > 0 && comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
   if (comm->size > 0 && comm->mpi != MPI_COMM_NULL) MPI_Comm_free(&comm->mpi);
-  *comm = (ntk_comm){MPI_COMM_NULL, 0, 0};
+  *comm = NTK_NO_COMM;
 }
 
 ntk_error *ntk_agree(const ntk_comm *comm, ntk_error *mine) {

@@ -6,12 +6,18 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 
 /** A group of ranks. MPI errors are returned (MPI_ERRORS_RETURN), never fatal. */
 typedef struct {
   MPI_Comm mpi;
   int rank, size;
+  MPI_Comm
+      node; /* those of its ranks that are on this node, where ntk_comm_create() or ntk_comm_group() made it; else, or if it is one: MPI_COMM_NULL */
+  int node_rank, node_size; /* 0, 1 without */
 } ntk_comm;
+
+#define NTK_NO_COMM ((ntk_comm){.mpi = MPI_COMM_NULL, .node = MPI_COMM_NULL, .node_size = 1})
 
 /** Duplicates `mpi`. Collective over it. Release with ntk_comm_free (collective). */
 NTK_CHECKED ntk_error *ntk_comm_create(MPI_Comm mpi, ntk_comm *out);
@@ -27,6 +33,14 @@ void ntk_comm_free(ntk_comm *comm);
  *  else NULL everywhere. Consumes `mine`. Call before a collective operation that a failed rank would miss. */
 NTK_CHECKED ntk_error *ntk_agree(const ntk_comm *comm, ntk_error *mine);
 #define NTK_TRY_ALL(comm, expression) NTK_TRY(ntk_agree((comm), (expression)))
+
+/** Zeroed memory, aligned to 64 bytes, that the ranks of a node share (out->mapped > 0), or each rank's own where it is alone or the system does not
+ *  let them. Collective; each rank releases it by itself (ntk_area_free), and a killed rank leaves nothing behind. NTK_E_MEMORY. */
+NTK_CHECKED ntk_error *ntk_comm_share(const ntk_comm *comm, size_t bytes, ntk_area *out);
+/** ntk_agree() behind which every rank sees what the others wrote to shared memory before it. */
+NTK_CHECKED ntk_error *ntk_comm_publish(const ntk_comm *comm, ntk_error *mine);
+/** Waits for the ranks of the node: shared memory that all of them have read may be written again. Collective over the node's ranks. */
+NTK_CHECKED ntk_error *ntk_comm_wait_node(const ntk_comm *comm);
 
 /** Turns an MPI return code into an error. */
 NTK_CHECKED ntk_error *ntk_mpi(int code, const char *what);

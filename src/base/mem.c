@@ -27,6 +27,14 @@ ntk_error *ntk_alloc(size_t count, size_t size, void *out) { return allocate(cou
 
 ntk_error *ntk_alloc_unset(size_t count, size_t size, void *out) { return allocate(count, size, false, out); }
 
+void ntk_area_free(ntk_area *area) {
+  if (area->mapped)
+    munmap(area->start, area->mapped);
+  else
+    free(area->start);
+  *area = (ntk_area){0};
+}
+
 ntk_error *ntk_copy_bytes(const char *text, size_t length, char **out) {
   NTK_TRY(ntk_alloc(length + 1, 1, out));
   memcpy(*out, text, length);

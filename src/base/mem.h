@@ -15,6 +15,13 @@ NTK_CHECKED ntk_error *ntk_alloc_unset(size_t count, size_t size, void *out);
 /** Shorthand: NTK_NEW(n, &pointer) allocates n objects of the pointer's target type. */
 #define NTK_NEW(count, pointer) ntk_alloc((count), sizeof **(pointer), (pointer))
 
+/** Memory that knows its way back: this process's own (ntk_alloc), or mapped (ntk_comm_share). {0}: none. */
+typedef struct {
+  void *start;
+  size_t mapped; /* bytes of the mapping; 0: own */
+} ntk_area;
+void ntk_area_free(ntk_area *area);
+
 /** Copy of a string (length bytes, or all with ntk_copy_text). Release with free(). */
 NTK_CHECKED ntk_error *ntk_copy_text(const char *text, char **out);
 NTK_CHECKED ntk_error *ntk_copy_bytes(const char *text, size_t length, char **out);

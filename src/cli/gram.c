@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "field/field.h"
 #include "field/matrix.h"
 #include "io/h5.h"
 
@@ -36,11 +37,11 @@ static ntk_error *make(ntk_cli *cli, const char *path, const ntk_kernel *kernel,
   size_t n = x->n, m = z->n ? z->n : n;
   int root = cli->world->rank == 0, with_gradients = ntk_cli_option(cli, "gradient") != NULL;
   ntk_error *err = root ? ntk_h5_create_large(path, &file) : NULL; /* before the work: it may not be possible */
-  if (!err) err = ntk_prepare(kernel, n, x->x, &rows);
-  if (!err && z->n) err = ntk_prepare(kernel, m, z->x, &columns);
   if (!err && root) err = ntk_alloc_unset(n, m * sizeof(double), &gram);
   if (!err && root && with_gradients) err = ntk_alloc_unset(n, m * x->d * sizeof(double), &gradient);
   NTK_TRY_OUT(ntk_agree(cli->world, err));
+  NTK_TRY_OUT(ntk_field_prepare(cli->world, kernel, n, x->x, &rows));
+  if (z->n) NTK_TRY_OUT(ntk_field_prepare(cli->world, kernel, m, z->x, &columns));
   double start = ntk_clock();
   NTK_TRY_OUT(ntk_field_matrix(cli->world, kernel, rows, columns, with_gradients, gram, gradient));
   double seconds = ntk_clock() - start;

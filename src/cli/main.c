@@ -29,7 +29,7 @@ static ntk_error *print(ntk_cli *cli) {
 
 /* Inside MPI (or as a single process that becomes a world of one). */
 static int run_parallel(const ntk_command *command, ntk_cli *cli) {
-  ntk_comm world = {MPI_COMM_NULL, 0, 0};
+  ntk_comm world = NTK_NO_COMM;
   ntk_launch_prepare();
   if (MPI_Init(NULL, NULL) != MPI_SUCCESS) {
     fprintf(stderr, "ntkgan: MPI did not start\n");

@@ -57,7 +57,7 @@ static ntk_error *evaluate(ntk_cli *cli, ntk_mmd_request *r, const ntk_kernel *k
 
 static ntk_error *run(ntk_cli *cli) {
   ntk_mmd_request request;
-  ntk_pool pool = {.window = MPI_WIN_NULL};
+  ntk_pool pool = {0};
   ntk_kernel *kernel = NULL;
   ntk_error *err = NULL;
   NTK_TRY(read_request(cli, &request));
@@ -65,7 +65,7 @@ static ntk_error *run(ntk_cli *cli) {
   NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, &(ntk_measure){.d = pool.d}, &kernel)));
   bool ordered = request.estimator == NTK_MMD_QUADRATIC && !request.options.permutations;
   if (!ordered && pool.leads) ntk_mmd_shuffle(pool.n, pool.m, pool.d, pool.x, request.options.rng);
-  NTK_TRY_OUT(ntk_pool_publish(cli->world, &pool));
+  NTK_TRY_OUT(ntk_comm_publish(cli->world, NULL));
   NTK_TRY_OUT(ntk_agree(cli->world, ntk_kernel_set_centre(kernel, pool.n + pool.m, pool.x)));
   const ntk_pair_points sample = {pool.n, pool.m, pool.d, pool.x, NULL};
   NTK_TRY_OUT(ntk_mmd_witness(cli, kernel, &sample));

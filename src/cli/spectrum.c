@@ -1,5 +1,6 @@
 #include "spectrum/spectrum.h"
 #include "cli/commands.h"
+#include "field/field.h"
 #include "gram/gram.h"
 #include "io/h5.h"
 
@@ -27,7 +28,7 @@ static ntk_error *run(ntk_cli *cli) {
   NTK_TRY_OUT(ntk_cli_integer(cli, "eigenvectors", 0, 1LL << 31, 0, &k));
   NTK_TRY_OUT(ntk_cli_points(cli, cli->positional[0], &x));
   NTK_TRY_OUT(ntk_agree(cli->world, ntk_cli_kernel(cli, &x, &kernel)));
-  NTK_TRY_OUT(ntk_agree(cli->world, ntk_prepare(kernel, x.n, x.x, &points)));
+  NTK_TRY_OUT(ntk_field_prepare(cli->world, kernel, x.n, x.x, &points));
   if ((size_t)k > x.n) k = (long long)x.n;
   double start = ntk_clock();
   NTK_TRY_OUT(ntk_spectrum_compute(cli->world, kernel, points, ntk_cli_option(cli, "masses") ? x.mass : NULL, (size_t)k, NULL, &s));

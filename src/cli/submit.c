@@ -22,8 +22,8 @@ typedef struct {
   ntk_text script;
 } submission;
 
-/* This machine stands for those of the cluster: so much memory a worker, where the settings do not say. */
-static double memory_a_worker(void) { return ntk_limits_memory((int)fmax(1, (double)sysconf(_SC_NPROCESSORS_ONLN))); }
+/* This machine stands for those of the cluster: a worker a core, which share its memory where the settings do not say. */
+static int node_workers(void) { return (int)fmax(1, (double)sysconf(_SC_NPROCESSORS_ONLN)); }
 
 static ntk_error *choose_size(ntk_cli *cli, submission *s) {
   long long ranks;
@@ -33,7 +33,7 @@ static ntk_error *choose_size(ntk_cli *cli, submission *s) {
     if (round) s->options.ranks = ntk_submit_workers(&s->totals);
     free(s->folder);
     s->folder = NULL;
-    NTK_TRY(ntk_batch_sum(cli->catalog, &s->options, memory_a_worker(), &s->totals, &s->folder));
+    NTK_TRY(ntk_batch_sum(cli->catalog, &s->options, ntk_limits_memory(node_workers()), node_workers(), &s->totals, &s->folder));
   }
   if (s->totals.refused)
     return ntk_fail(NTK_E_USAGE, "%zu run%s would not fit on %d worker%s: `ntkgan plan %s` says what would; give --ranks", s->totals.refused,

@@ -31,32 +31,6 @@ static ntk_error *open_parts(part parts[2]) {
   return ntk_fail(NTK_E_INPUT, "%s has dimension %zu, %s has %zu", parts[1].path, parts[1].d, parts[0].path, parts[0].d);
 }
 
-/* A window on memory of the node; false where there is none to be had (too small a /dev/shm, say). */
-static bool share_memory(const ntk_comm *node, size_t bytes, ntk_pool *pool) {
-  MPI_Aint size = node->rank ? 0 : (MPI_Aint)bytes;
-  int unit = 0;
-  void *own = NULL, *base = NULL;
-  bool good = MPI_Win_allocate_shared(size, sizeof(double), MPI_INFO_NULL, node->mpi, &own, &pool->window) == MPI_SUCCESS;
-  good = good && MPI_Win_shared_query(pool->window, 0, &size, &unit, &base) == MPI_SUCCESS && base;
-  pool->x = base;
-  return good;
-}
-
-/* Memory for the points: a window a node, or an array a rank. */
-static ntk_error *allocate(const ntk_comm *comm, const ntk_comm *node, ntk_pool *pool) {
-  size_t count = (pool->n + pool->m) * pool->d;
-  double private = 0;
-  if (node->size > 1) {
-    private = !share_memory(node, count * sizeof(double), pool);
-    NTK_TRY(ntk_comm_max(comm, &private));
-  }
-  if (node->size > 1 && private == 0) return ntk_mpi(MPI_Win_lock_all(MPI_MODE_NOCHECK, pool->window), "MPI_Win_lock_all");
-  if (pool->window != MPI_WIN_NULL) MPI_Win_free(&pool->window);
-  pool->window = MPI_WIN_NULL;
-  pool->leads = true;
-  return ntk_agree(comm, NTK_NEW(count, &pool->x));
-}
-
 /* From rank 0 to the other leaders. */
 static ntk_error *spread(const ntk_comm *comm, const ntk_pool *pool) {
   ntk_comm leaders;
@@ -68,8 +42,7 @@ static ntk_error *spread(const ntk_comm *comm, const ntk_pool *pool) {
 
 ntk_error *ntk_pool_read(const ntk_comm *comm, const char *first, const char *second, ntk_pool *out) {
   part parts[2] = {{.path = first}, {.path = second}};
-  ntk_comm node = {MPI_COMM_NULL, 0, 0};
-  *out = (ntk_pool){.window = MPI_WIN_NULL};
+  *out = (ntk_pool){0};
   ntk_error *err = NULL;
   NTK_TRY_OUT(ntk_agree(comm, comm->rank ? NULL : open_parts(parts)));
   size_t sizes[3] = {parts[0].n, parts[1].n, parts[0].d};
@@ -77,34 +50,21 @@ ntk_error *ntk_pool_read(const ntk_comm *comm, const char *first, const char *se
   out->n = sizes[0];
   out->m = sizes[1];
   out->d = sizes[2];
-  NTK_TRY_OUT(ntk_comm_split_node(comm, &node));
-  out->leads = node.rank == 0;
-  NTK_TRY_OUT(allocate(comm, &node, out));
+  NTK_TRY_OUT(ntk_comm_share(comm, (out->n + out->m) * out->d * sizeof *out->x, &out->memory));
+  out->x = out->memory.start;
+  out->leads = !out->memory.mapped || comm->node_rank == 0;
   if (comm->rank == 0) err = fill_part(&parts[0], out->x);
   if (comm->rank == 0 && !err) err = fill_part(&parts[1], out->x + out->n * out->d);
   NTK_TRY_OUT(ntk_agree(comm, err));
   NTK_TRY_OUT(spread(comm, out));
-  err = ntk_pool_publish(comm, out);
+  err = ntk_comm_publish(comm, NULL);
 out:
   for (size_t i = 0; i < 2; i++) free(parts[i].x);
-  ntk_comm_free(&node);
   if (err) ntk_pool_free(out);
   return err;
 }
 
-ntk_error *ntk_pool_publish(const ntk_comm *comm, ntk_pool *pool) {
-  if (pool->window == MPI_WIN_NULL) return NULL;
-  NTK_TRY(ntk_mpi(MPI_Win_sync(pool->window), "MPI_Win_sync"));
-  NTK_TRY(ntk_mpi(MPI_Barrier(comm->mpi), "MPI_Barrier"));
-  return ntk_mpi(MPI_Win_sync(pool->window), "MPI_Win_sync");
-}
-
 void ntk_pool_free(ntk_pool *pool) {
-  if (pool->window != MPI_WIN_NULL) {
-    MPI_Win_unlock_all(pool->window);
-    MPI_Win_free(&pool->window);
-  } else {
-    free(pool->x);
-  }
+  ntk_area_free(&pool->memory);
   pool->x = NULL;
 }

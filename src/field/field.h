@@ -12,6 +12,12 @@
 #include "base/comm.h"
 #include "kernel/kernel.h"
 
+/** ntk_prepare() by all ranks together: a node's ranks prepare a part of the points each, in memory that they share (few points: each rank all of them, in
+ *  its own). x is the same on every rank. Release with ntk_prepared_free(), each rank by itself; errors leave *out NULL. */
+NTK_CHECKED ntk_error *ntk_field_prepare(const ntk_comm *comm, const ntk_kernel *kernel, size_t n, const double *x, ntk_prepared **out);
+/** New coordinates (count x d) for the first `count` of such points, where ntk_prepared_can_move(). */
+NTK_CHECKED ntk_error *ntk_field_move(const ntk_comm *comm, const ntk_kernel *kernel, size_t count, const double *x, ntk_prepared *points);
+
 /** value (n x c row-major, or NULL) = k(X, Z) W, gradient (n x d, or NULL) = grad_x sum_j k(x, z_j) w_j0 at every x; W is m x c row-major.
  *  NTK_E_NONFINITE if a result is not finite. */
 NTK_CHECKED ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, const ntk_prepared *z, size_t c,

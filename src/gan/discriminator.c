@@ -174,7 +174,7 @@ ntk_error *ntk_discriminator_evaluate(ntk_discriminator *d, size_t n, const doub
   if (!d->points) return ntk_fail(NTK_E_INTERNAL, "a discriminator was evaluated before it was trained");
   ntk_prepared *queries = NULL;
   bool trained_there = n <= d->fakes && !memcmp(x, ntk_prepared_points(d->points), n * d->d * sizeof *x); /* they are prepared */
-  if (!trained_there) NTK_TRY_ALL(d->comm, ntk_prepare(d->kernel, n, x, &queries));
+  if (!trained_there) NTK_TRY(ntk_field_prepare(d->comm, d->kernel, n, x, &queries));
   ntk_error *err = ntk_discriminator_sum(d, trained_there ? d->points : queries, n, value, gradient);
   ntk_prepared_free(&queries);
   return !err && d->initial ? add_initial(d, n, x, value, gradient) : err;

@@ -68,14 +68,14 @@ static ntk_error *allocate(ntk_flow *flow) {
 ntk_error *ntk_flow_create(const ntk_comm *comm, const ntk_value *settings, ntk_rng rng, size_t n, size_t d, ntk_flow **out) {
   *out = NULL;
   ntk_flow *flow;
-  NTK_TRY(NTK_NEW(1, &flow));
+  NTK_TRY_ALL(comm, NTK_NEW(1, &flow));
   flow->n = n;
   flow->d = d;
   flow->step = ntk_get_number(settings, "train.step");
   flow->iterations = ntk_get_integer(settings, "train.iterations");
-  ntk_error *err = choose(settings, flow);
+  ntk_error *err = ntk_agree(comm, choose(settings, flow));
   if (!err) err = ntk_generator_create(comm, ntk_value_get(settings, "generator"), rng, n, d, &flow->generator);
-  if (!err) err = allocate(flow);
+  if (!err) err = ntk_agree(comm, allocate(flow));
   if (err)
     ntk_flow_free(&flow);
   else

@@ -18,7 +18,7 @@ NTK_CHECKED ntk_error *ntk_flow_size(const ntk_value *settings, size_t *n, size_
 NTK_CHECKED ntk_error *ntk_flow_points(const ntk_value *settings, ntk_rng rng, ntk_measure *out);
 
 /** From the checked settings of a run (`generator`, `train`) for `n` fake points of R^d. `rng`: seed and repetition, for what the generator is fed
- *  with. `comm` and `settings` are borrowed for the flow's lifetime. NTK_E_CONFIG for settings that contradict each other. Not collective. */
+ *  with. `comm` and `settings` are borrowed for the flow's lifetime. NTK_E_CONFIG for settings that contradict each other. Collective. */
 NTK_CHECKED ntk_error *ntk_flow_create(const ntk_comm *comm, const ntk_value *settings, ntk_rng rng, size_t n, size_t d, ntk_flow **out);
 void ntk_flow_free(ntk_flow **flow);
 

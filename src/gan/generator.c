@@ -75,7 +75,7 @@ static const generator_entry *entry_of(const ntk_value *entry) {
 ntk_error *ntk_generator_create(const ntk_comm *comm, const ntk_value *entry, ntk_rng rng, size_t n, size_t d, ntk_generator **out) {
   *out = NULL;
   ntk_generator *generator;
-  NTK_TRY(NTK_NEW(1, &generator));
+  NTK_TRY_ALL(comm, NTK_NEW(1, &generator));
   generator->entry = entry_of(entry);
   ntk_error *err = generator->entry ? NULL : ntk_fail(NTK_E_CONFIG, "no generator '%s'", ntk_choice_name(entry));
   if (!err && generator->entry->has_latent) err = ntk_latent_create(comm, ntk_choice_parameters(entry), rng, n, d, &generator->latent);

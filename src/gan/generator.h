@@ -9,7 +9,7 @@
 
 typedef struct ntk_generator ntk_generator;
 
-/** From a checked `generator` entry, for n fake points of R^d. `comm` and `entry` are borrowed. NTK_E_CONFIG, NTK_E_INPUT. Not collective. */
+/** From a checked `generator` entry, for n fake points of R^d. `comm` and `entry` are borrowed. NTK_E_CONFIG, NTK_E_INPUT. Collective. */
 NTK_CHECKED ntk_error *ntk_generator_create(const ntk_comm *comm, const ntk_value *entry, ntk_rng rng, size_t n, size_t d, ntk_generator **out);
 void ntk_generator_free(ntk_generator **generator);
 

@@ -76,13 +76,14 @@ static ntk_error *create_fresh(ntk_latent *l) {
   ntk_measure z = {0};
   ntk_rng rng = l->rng;
   rng.stream = NTK_STREAM_FRESH;
-  NTK_TRY(ntk_measure_create(ntk_value_get(l->parameters, "fresh"), rng, &z));
-  ntk_error *err = ntk_prepare(l->kernel, z.n, z.x, &l->fresh);
+  NTK_TRY_ALL(l->comm, ntk_measure_create(ntk_value_get(l->parameters, "fresh"), rng, &z));
+  ntk_error *err = ntk_field_prepare(l->comm, l->kernel, z.n, z.x, &l->fresh);
   l->outputs = (ntk_measure){z.n, l->d, NULL, z.mass};
   z.mass = NULL;
   ntk_measure_free(&z);
   if (!err) err = ntk_alloc(l->outputs.n * l->d, sizeof(double), &l->outputs.x);
-  return err ? err : ntk_alloc(l->outputs.n * l->d, sizeof(double), &l->origin);
+  if (!err) err = ntk_alloc(l->outputs.n * l->d, sizeof(double), &l->origin);
+  return ntk_agree(l->comm, err);
 }
 
 static ntk_error *create_batch(ntk_latent *l) {
@@ -93,24 +94,30 @@ static ntk_error *create_batch(ntk_latent *l) {
   return ntk_alloc(batch * (l->d > l->dimension ? l->d : l->dimension), sizeof(double), &l->packed);
 }
 
-static ntk_error *create(ntk_latent *l) {
+/* What each rank makes by itself. */
+static ntk_error *create_own(ntk_latent *l, ntk_measure *z) {
   ntk_latent_cost cost;
-  ntk_measure z = {0};
   NTK_TRY(ntk_latent_check(l->parameters, l->n, &cost));
-  NTK_TRY(ntk_latent_points(l->parameters, l->rng, &z));
-  l->dimension = z.d;
-  ntk_error *err = create_kernel(l->parameters, z.d, &l->kernel);
-  if (!err) err = ntk_kernel_set_centre(l->kernel, l->n, z.x);
-  if (!err) err = ntk_error_prefix(ntk_prepare(l->kernel, l->n, z.x, &l->points), "generator.latent");
+  NTK_TRY(ntk_latent_points(l->parameters, l->rng, z));
+  l->dimension = z->d;
+  NTK_TRY(create_kernel(l->parameters, z->d, &l->kernel));
+  NTK_TRY(ntk_kernel_set_centre(l->kernel, l->n, z->x));
+  return create_batch(l);
+}
+
+static ntk_error *create(ntk_latent *l) {
+  ntk_measure z = {0};
+  ntk_error *err = ntk_agree(l->comm, create_own(l, &z));
+  if (!err) err = ntk_error_prefix(ntk_field_prepare(l->comm, l->kernel, l->n, z.x, &l->points), "generator.latent");
   ntk_measure_free(&z);
   if (!err && ntk_has(l->parameters, "fresh")) err = ntk_error_prefix(create_fresh(l), "generator.fresh");
-  return err ? err : create_batch(l);
+  return err;
 }
 
 ntk_error *ntk_latent_create(const ntk_comm *comm, const ntk_value *parameters, ntk_rng rng, size_t n, size_t d, ntk_latent **out) {
   ntk_latent *l;
   *out = NULL;
-  NTK_TRY(NTK_NEW(1, &l));
+  NTK_TRY_ALL(comm, NTK_NEW(1, &l));
   *l = (ntk_latent){.comm = comm, .parameters = parameters, .rng = rng, .n = n, .d = d};
   ntk_error *err = create(l);
   if (err)
@@ -164,15 +171,15 @@ void ntk_latent_undraw(ntk_latent *l) { ntk_prepared_free(&l->drawn); }
 static ntk_error *draw(ntk_latent *l, long long iteration) {
   ntk_rng rng = l->rng;
   rng.stream = NTK_STREAM_PULL;
-  NTK_TRY(ntk_draw(rng, (uint64_t)iteration, l->n, l->batch, 0, l->index));
+  NTK_TRY_ALL(l->comm, ntk_draw(rng, (uint64_t)iteration, l->n, l->batch, 0, l->index));
   pack(l, l->dimension, ntk_prepared_points(l->points));
-  return ntk_prepare(l->kernel, l->batch, l->packed, &l->drawn);
+  return ntk_field_prepare(l->comm, l->kernel, l->batch, l->packed, &l->drawn);
 }
 
 ntk_error *ntk_latent_draw(ntk_latent *l, long long iteration, double *force) {
   ntk_latent_undraw(l);
   if (!l->batch) return NULL;
-  NTK_TRY_ALL(l->comm, draw(l, iteration));
+  NTK_TRY(draw(l, iteration));
   double scale = (double)l->n / (double)l->batch;
   pack(l, l->d, force);
   memset(force, 0, l->n * l->d * sizeof *force);

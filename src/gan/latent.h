@@ -11,7 +11,7 @@
 typedef struct ntk_latent ntk_latent;
 
 /** From the checked parameters of generator `kernel`, for n outputs in R^d. `rng`: seed and repetition. `comm` and `parameters` are borrowed.
- *  NTK_E_CONFIG, NTK_E_INPUT. Not collective. */
+ *  NTK_E_CONFIG, NTK_E_INPUT. Collective. */
 NTK_CHECKED ntk_error *ntk_latent_create(const ntk_comm *comm, const ntk_value *parameters, ntk_rng rng, size_t n, size_t d, ntk_latent **out);
 void ntk_latent_free(ntk_latent **latent);
 

@@ -120,8 +120,8 @@ static ntk_error *limit_at_atoms(const ntk_training *training, const ntk_loss *l
   if (!err) err = NTK_NEW(n, &a.gap);
   if (!err) err = NTK_NEW(n, &a.w);
   if (!err) err = find_atoms(training, loss, sorted, &a);
-  if (!err) err = ntk_prepare(training->kernel, a.count, a.x, &points);
   err = ntk_agree(training->comm, err);
+  if (!err) err = ntk_field_prepare(training->comm, training->kernel, a.count, a.x, &points);
   if (!err) err = project(training, points, NULL, a.gap, a.w, training->rank);
   if (!err && *training->rank < a.count)
     err = ntk_fail(NTK_E_NUMERIC, "no limit for infinite time: the kernel's matrix on %zu atoms has numerical rank %zu", a.count, *training->rank);

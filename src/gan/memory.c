@@ -52,7 +52,7 @@ ntk_error *ntk_memory_put(ntk_discriminator *d) {
 
 ntk_error *ntk_memory_prepare(ntk_discriminator *d) {
   if (d->old.prepared || !d->old.count) return NULL;
-  return ntk_agree(d->comm, ntk_prepare(d->kernel, d->old.count, d->old.x, &d->old.prepared));
+  return ntk_field_prepare(d->comm, d->kernel, d->old.count, d->old.x, &d->old.prepared);
 }
 
 static const double projection_ridge = 1e-10; /* of the largest diagonal entry times the points: the projection's cut-off */
@@ -88,14 +88,14 @@ static ntk_error *norm_of_rest(ntk_discriminator *d, size_t count, const double 
   ntk_error *err = NTK_NEW(n * d->d, &x);
   if (!err) err = NTK_NEW(n, &w);
   if (!err) err = NTK_NEW(n, &f);
+  err = ntk_agree(d->comm, err);
   if (!err) {
     memcpy(x, d->old.x, count * d->d * sizeof *x);
     memcpy(x + count * d->d, ntk_prepared_points(d->points), d->n * d->d * sizeof *x);
     memcpy(w, d->old.w, count * sizeof *w);
     for (size_t j = 0; j < d->n; j++) w[count + j] = -v[j];
-    err = ntk_prepare(d->kernel, n, x, &all);
+    err = ntk_field_prepare(d->comm, d->kernel, n, x, &all);
   }
-  err = ntk_agree(d->comm, err);
   if (!err) err = ntk_field_sum(d->comm, d->kernel, all, all, 1, w, f, NULL);
   if (!err) *norm = sqrt(fmax(ntk_dot(n, w, f), 0));
   ntk_prepared_free(&all);
@@ -117,9 +117,8 @@ ntk_error *ntk_memory_shorten(ntk_discriminator *d) {
   size_t count = d->old.count - d->centers;
   ntk_prepared *oldest = NULL;
   double *v = NULL, norm = 0;
-  ntk_error *err = NTK_NEW(d->n, &v);
-  if (!err) err = ntk_prepare(d->kernel, count, d->old.x, &oldest);
-  err = ntk_agree(d->comm, err);
+  ntk_error *err = ntk_agree(d->comm, NTK_NEW(d->n, &v));
+  if (!err) err = ntk_field_prepare(d->comm, d->kernel, count, d->old.x, &oldest);
   if (!err) err = project(d, oldest, v);
   if (!err) err = norm_of_rest(d, count, v, &norm);
   if (!err) {

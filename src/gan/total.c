@@ -76,9 +76,8 @@ static ntk_error *gather(ntk_discriminator *d, const factors *f, double *gradien
   ntk_prepared *fake = NULL;
   const double *x = ntk_prepared_points(d->points);
   double *slope = NULL;
-  ntk_error *err = ntk_prepare(d->kernel, d->fakes, x, &fake);
-  if (!err && d->initial) err = NTK_NEW(d->fakes * d->d, &slope);
-  err = ntk_agree(d->comm, err);
+  ntk_error *err = ntk_agree(d->comm, d->initial ? NTK_NEW(d->fakes * d->d, &slope) : NULL);
+  if (!err) err = ntk_field_prepare(d->comm, d->kernel, d->fakes, x, &fake);
   if (!err) err = ntk_field_weighted_gradient(d->comm, d->kernel, fake, d->points, f->rank, f->left, f->right, gradient);
   if (!err && d->initial) err = ntk_net_evaluate(d->comm, d->initial, d->fakes, x, NULL, slope);
   for (size_t i = 0; !err && i < d->fakes; i++)

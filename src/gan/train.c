@@ -22,7 +22,6 @@ typedef struct {
 } batch;
 
 static ntk_error *resize(ntk_discriminator *d, size_t n) {
-  if (n == d->n) return NULL;
   double **arrays[] = {&d->share, &d->mass, &d->loss_mass, &d->w};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
     free(*arrays[i]);
@@ -42,19 +41,19 @@ static ntk_error *prepare_points(ntk_discriminator *d, const ntk_measure *fake, 
   size_t n = fake->n + real->n;
   double *x = NULL;
   ntk_prepared_free(&d->points);
-  NTK_TRY(NTK_NEW(n * d->d, &x));
+  NTK_TRY_ALL(d->comm, NTK_NEW(n * d->d, &x));
   memcpy(x, fake->x, fake->n * d->d * sizeof(double));
   memcpy(x + fake->n * d->d, real->x, real->n * d->d * sizeof(double));
-  ntk_error *err = ntk_prepare(d->kernel, n, x, &d->points);
+  ntk_error *err = ntk_field_prepare(d->comm, d->kernel, n, x, &d->points);
   free(x);
   return err;
 }
 
-/* gamma = fake u real: points, masses; weights as the memory has them, which are no longer its own. */
+/* gamma = fake u real: points, masses; weights as the memory has them, which are no longer its own. Collective, as what follows with `d`. */
 static ntk_error *join(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real) {
   size_t n = fake->n + real->n;
   bool moved = only_fakes_moved(d, fake, real);
-  NTK_TRY(resize(d, n));
+  if (n != d->n) NTK_TRY_ALL(d->comm, resize(d, n));
   d->fakes = fake->n;
   memcpy(d->share, fake->mass, fake->n * sizeof(double));
   memcpy(d->share + fake->n, real->mass, real->n * sizeof(double));
@@ -65,7 +64,7 @@ static ntk_error *join(ntk_discriminator *d, const ntk_measure *fake, const ntk_
     d->loss_mass[j] = d->peer ? d->loss.entry->peer_mass / (double)n : d->share[j];
   }
   if (!moved) return prepare_points(d, fake, real);
-  ntk_error *err = ntk_prepared_move(d->kernel, fake->n, fake->x, d->points);
+  ntk_error *err = ntk_field_move(d->comm, d->kernel, fake->n, fake->x, d->points);
   if (err) ntk_prepared_free(&d->points);
   return err;
 }
@@ -96,20 +95,29 @@ static void weigh(const ntk_discriminator *d, batch *b) {
   }
 }
 
-static ntk_error *fill(const ntk_discriminator *d, batch *b) {
-  const double *x = ntk_prepared_points(d->points);
-  double *chosen = NULL, **arrays[] = {&b->share, &b->mass, &b->w};
+static ntk_error *allocate(const ntk_discriminator *d, batch *b) {
+  double **arrays[] = {&b->share, &b->mass, &b->w};
   NTK_TRY(choose(d, b));
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) NTK_TRY(ntk_alloc(b->n, sizeof(double), arrays[i]));
-  weigh(d, b);
-  b->points = d->points;
-  if (!b->index) return NULL;
-  b->points = NULL;
-  NTK_TRY(NTK_NEW(b->n * d->d, &chosen));
+  return NULL;
+}
+
+static ntk_error *prepare_batch(const ntk_discriminator *d, batch *b) {
+  const double *x = ntk_prepared_points(d->points);
+  double *chosen = NULL;
+  NTK_TRY_ALL(d->comm, NTK_NEW(b->n * d->d, &chosen));
   for (size_t k = 0; k < b->n; k++) memcpy(chosen + k * d->d, x + b->index[k] * d->d, d->d * sizeof *x);
-  ntk_error *err = ntk_prepare(d->kernel, b->n, chosen, &b->points);
+  ntk_error *err = ntk_field_prepare(d->comm, d->kernel, b->n, chosen, &b->points);
   free(chosen);
   return err;
+}
+
+static ntk_error *fill(const ntk_discriminator *d, batch *b) {
+  NTK_TRY_ALL(d->comm, allocate(d, b));
+  weigh(d, b);
+  if (b->index) return prepare_batch(d, b);
+  b->points = d->points;
+  return NULL;
 }
 
 static void release(batch *b) {
@@ -172,7 +180,7 @@ static ntk_error *train_for(ntk_discriminator *d, const ntk_training *training, 
 }
 
 static ntk_error *train_once(ntk_discriminator *d, batch *b) {
-  NTK_TRY_ALL(d->comm, fill(d, b));
+  NTK_TRY(fill(d, b));
   NTK_TRY(find_start(d, b));
   ntk_training training = training_on(d, b);
   NTK_TRY(train_for(d, &training, b->w));
@@ -183,7 +191,7 @@ static ntk_error *train_once(ntk_discriminator *d, batch *b) {
 
 /* Forgets, or remembers in the memory, what the last training left. */
 static ntk_error *start_over(ntk_discriminator *d) {
-  if (d->carry_over) return ntk_memory_put(d);
+  if (d->carry_over) return ntk_agree(d->comm, ntk_memory_put(d));
   ntk_memory_clear(&d->old);
   return NULL;
 }
@@ -192,11 +200,10 @@ static ntk_error *start_over(ntk_discriminator *d) {
 static ntk_error *prepare(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real) {
   if (fake->d != d->d || real->d != d->d)
     return ntk_fail(NTK_E_INPUT, "fake points have dimension %zu, real points %zu, the discriminator %zu", fake->d, real->d, d->d);
-  ntk_error *err = start_over(d);
-  if (!err && d->old.real_w && d->old.reals != real->n)
-    err = ntk_fail(NTK_E_INPUT, "a discriminator carried over was trained on %zu real points, now there are %zu", d->old.reals, real->n);
-  if (!err) err = join(d, fake, real);
-  NTK_TRY_ALL(d->comm, err);
+  NTK_TRY(start_over(d));
+  if (d->old.real_w && d->old.reals != real->n)
+    return ntk_fail(NTK_E_INPUT, "a discriminator carried over was trained on %zu real points, now there are %zu", d->old.reals, real->n);
+  NTK_TRY(join(d, fake, real));
   return ntk_memory_shorten(d);
 }
 
@@ -233,7 +240,7 @@ ntk_error *ntk_discriminator_train_times(ntk_discriminator *d, const ntk_measure
   bool done = false;
   ntk_discriminator_train_apart(d);
   NTK_TRY(prepare(d, fake, real));
-  ntk_error *err = ntk_agree(d->comm, fill(d, &b));
+  ntk_error *err = fill(d, &b);
   if (!err) err = find_start(d, &b);
   ntk_training training = training_on(d, &b);
   if (!err) err = train_together(d, &training, count, times, w, &done);

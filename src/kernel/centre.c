@@ -58,10 +58,10 @@ ntk_error *ntk_kernel_set_centre(ntk_kernel *kernel, size_t n, const double *x) 
   return NULL;
 }
 
-void ntk_centre_fill(const ntk_kernel *kernel, ntk_prepared *points) {
+void ntk_centre_fill(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end) {
   size_t d = points->dimension;
   double *sizes = points->spans, *leans = points->spans + points->stride;
-  for (size_t i = 0; i < points->count; i++) {
+  for (size_t i = first; i < end; i++) {
     const double *x = points->inputs + i * d;
     double *centred = points->centred + i * d;
     for (size_t a = 0; a < d; a++) centred[a] = x[a] - kernel->centre[a];

@@ -8,8 +8,8 @@
 /** x.y, in eight sums that run side by side. */
 double ntk_point_dot(size_t d, const double *x, const double *y);
 
-/** Fills points->centred and what goes with it from points->inputs. */
-void ntk_centre_fill(const ntk_kernel *kernel, ntk_prepared *points);
+/** Fills points->centred and what goes with it, of the points [first, end), from points->inputs. */
+void ntk_centre_fill(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end);
 
 /** What matrix products take of the points: those less the centre where there is one. */
 static inline const double *ntk_centred(const ntk_prepared *points) { return points->centred ? points->centred : points->inputs; }

@@ -22,10 +22,10 @@ static double *angle_array(const ntk_prepared *points, size_t layer, size_t fiel
 }
 
 /* The tables of activation `layer`, a = sqrt(weight) times the root of the variance behind the activation before. */
-static void fill_angles(const ntk_op *before, const ntk_op *op, size_t layer, ntk_prepared *points) {
+static void fill_angles(const ntk_op *before, const ntk_op *op, size_t layer, ntk_prepared *points, size_t first, size_t end) {
   const double *middle = ntk_variance_array(points, before->middle, NTK_V_ROOT), *root = ntk_variance_array(points, op->before, NTK_V_ROOT);
   const double weight = sqrt(before->dense.weight), bias = sqrt(before->dense.bias), scale = sqrt(sqrt(2));
-  for (size_t i = 0; i < points->count; i++) {
+  for (size_t i = first; i < end; i++) {
     double sum = root[i] + bias, cosine = sum > 0 ? scale * sqrt(0.5 * sum / root[i]) : scale;
     angle_array(points, layer, TANGENT)[i] = sum > 0 ? weight * middle[i] / sum : 0;
     angle_array(points, layer, COSINE)[i] = cosine;
@@ -33,9 +33,9 @@ static void fill_angles(const ntk_op *before, const ntk_op *op, size_t layer, nt
   }
 }
 
-void ntk_chain_prepare(const ntk_kernel *kernel, ntk_prepared *points) {
+void ntk_chain_prepare(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end) {
   const ntk_op *ops = kernel->program.ops;
-  for (size_t i = 2; i <= kernel->chain; i++) fill_angles(&ops[i - 1], &ops[i], i, points);
+  for (size_t i = 2; i <= kernel->chain; i++) fill_angles(&ops[i - 1], &ops[i], i, points, first, end);
 }
 
 /* Whether r < 0 is possible behind the activation: a b = g - pi f > 0. */
@@ -80,13 +80,13 @@ static ntk_chain_columns column_tables(const ntk_kernel *kernel, const ntk_prepa
   return (ntk_chain_columns){table[0] + j, table[1] + j, table[2] + j, table[3] + j, table[4] + j};
 }
 
-void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points) {
+void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end) {
   for (size_t layer = 1; layer <= kernel->chain; layer++) {
     const double *table[TABLES] = {NULL};
     double_tables(kernel, points, layer, table);
     for (size_t t = 0; t < TABLES && table[t]; t++) {
       float *out = points->singles + ((layer - 1) * TABLES + t) * points->stride;
-      for (size_t i = 0; i < points->stride; i++) out[i] = t == 1 && table[0][i] < SMALLEST_SINGLE ? 0 : (float)table[t][i];
+      for (size_t i = first; i < end; i++) out[i] = t == 1 && table[0][i] < SMALLEST_SINGLE ? 0 : (float)table[t][i];
     }
   }
 }

@@ -14,11 +14,11 @@ enum { NTK_CHAIN_TABLES = 5 };
 /** Activations of the chain that the program is; 0 if it is none. */
 size_t ntk_chain_length(const ntk_program *program);
 
-/** Fills points->angles, from the variances. */
-void ntk_chain_prepare(const ntk_kernel *kernel, ntk_prepared *points);
+/** Fills points->angles of the points [first, end), from the variances. */
+void ntk_chain_prepare(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end);
 
-/** Fills points->singles from the padded tables. */
-void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points);
+/** Fills points->singles from the tables, lanes [first, end). */
+void ntk_chain_round(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end);
 
 /** An activation of a block, and what it takes from a row: the tables of ntk_chain_columns over points (the last three NULL for the first). */
 struct ntk_chain_step {

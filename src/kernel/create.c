@@ -56,14 +56,17 @@ static ntk_error *find_warning(ntk_kernel *kernel) {
   return NULL;
 }
 
-static size_t operations(const ntk_kernel *kernel) { return kernel->image ? kernel->image->count : kernel->program.count; }
+size_t ntk_kernel_operations(const ntk_kernel *kernel) { return kernel->image ? kernel->image->count : kernel->program.count; }
+
+const double *ntk_kernel_series(const ntk_kernel *kernel, size_t i) {
+  if (kernel->image) return ntk_image_is_series(&kernel->image->ops[i]) ? kernel->image->ops[i].constants : NULL;
+  return ntk_op_is_series(&kernel->program.ops[i]) ? kernel->program.ops[i].constants : NULL;
+}
 
 /* Constants of an operation that is a sampled series, else NULL. */
 static const double *sampled_constants(const ntk_kernel *kernel, size_t i) {
-  bool is_series = kernel->image ? ntk_image_is_series(&kernel->image->ops[i]) : ntk_op_is_series(&kernel->program.ops[i]);
-  if (!is_series) return NULL;
-  const double *constants = kernel->image ? kernel->image->ops[i].constants : kernel->program.ops[i].constants;
-  return ntk_series_is_sampled(constants) ? constants : NULL;
+  const double *constants = ntk_kernel_series(kernel, i);
+  return constants && ntk_series_is_sampled(constants) ? constants : NULL;
 }
 
 static bool are_equal(const double *constants, const double *other) {
@@ -73,8 +76,8 @@ static bool are_equal(const double *constants, const double *other) {
 }
 
 static ntk_error *create_octaves(ntk_kernel *kernel) {
-  NTK_TRY(NTK_NEW(operations(kernel), &kernel->octaves));
-  for (size_t i = 0; i < operations(kernel); i++) {
+  NTK_TRY(NTK_NEW(ntk_kernel_operations(kernel), &kernel->octaves));
+  for (size_t i = 0; i < ntk_kernel_operations(kernel); i++) {
     const double *constants = sampled_constants(kernel, i);
     for (size_t j = 0; constants && j < i && !kernel->octaves[i]; j++) {
       const double *other = sampled_constants(kernel, j);
@@ -86,8 +89,8 @@ static ntk_error *create_octaves(ntk_kernel *kernel) {
 }
 
 static void free_octaves(ntk_kernel *kernel) {
-  for (size_t i = 0; kernel->octaves && i < operations(kernel); i++) {
-    for (size_t j = i + 1; j < operations(kernel); j++)
+  for (size_t i = 0; kernel->octaves && i < ntk_kernel_operations(kernel); i++) {
+    for (size_t j = i + 1; j < ntk_kernel_operations(kernel); j++)
       if (kernel->octaves[j] == kernel->octaves[i]) kernel->octaves[j] = NULL;
     ntk_octaves_free(&kernel->octaves[i]);
   }

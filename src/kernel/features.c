@@ -189,17 +189,23 @@ static void pack(const ntk_features *f, size_t point, size_t groups, double *out
   }
 }
 
-ntk_error *ntk_features_tabulate(ntk_features *f, size_t count, const double *q) {
+static size_t groups_of(size_t count) { return (count + NTK_LANES - 1) / NTK_LANES; }
+
+ntk_error *ntk_features_cover(ntk_features *f, size_t count, const double *q) {
   if (f->octaves) NTK_TRY(ntk_octaves_cover(f->octaves, count, q));
   for (size_t i = 0; i < count; i++) f->terms = terms_of(f, q[i]) > f->terms ? terms_of(f, q[i]) : f->terms;
   f->count = count;
   f->row_size = ntk_series_row_size(f->terms);
-  NTK_TRY(NTK_NEW(count * f->row_size, &f->rows));
-  size_t groups = (count + NTK_LANES - 1) / NTK_LANES;
-  NTK_TRY(NTK_NEW(groups * NTK_LANES * ntk_series_column_size(f->terms), &f->columns));
-  for (size_t i = 0; i < count; i++) fill_row(f, f->terms, q[i], f->rows + i * f->row_size);
-  pack(f, 0, groups, f->columns);
   return NULL;
+}
+
+size_t ntk_features_rows(const ntk_features *f) { return f->count * f->row_size; }
+
+size_t ntk_features_groups(const ntk_features *f) { return groups_of(f->count) * NTK_LANES * ntk_series_column_size(f->terms); }
+
+void ntk_features_tabulate(const ntk_features *f, size_t first, size_t count, const double *q) {
+  for (size_t i = first; i < first + count; i++) fill_row(f, f->terms, q[i], f->rows + i * f->row_size);
+  pack(f, first, groups_of(count), f->columns + first * ntk_series_column_size(f->terms));
 }
 
 const double *ntk_features_columns(const ntk_features *f, size_t point, size_t groups, double *room) {
@@ -210,8 +216,6 @@ const double *ntk_features_columns(const ntk_features *f, size_t point, size_t g
 
 void ntk_features_free(ntk_features **features) {
   if (!*features) return;
-  free((*features)->rows);
-  free((*features)->columns);
   free((*features)->degrees);
   free(*features);
   *features = NULL;

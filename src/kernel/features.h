@@ -15,7 +15,7 @@ enum { NTK_SERIES_MOST_DEGREE = NTK_CONSTANTS - NTK_SERIES_COEFFICIENTS - 1 };
 /** Whether the activation is known by its values, so that its series is that of an ntk_octaves. */
 static inline bool ntk_series_is_sampled(const double *constants) { return constants[NTK_SERIES_KIND] >= 0; }
 
-/** Features of one activation; `rows` of a set of points once they are tabulated: layout see ntk_series. */
+/** Features of one activation; `rows` of a set of points once they are tabulated: layout see ntk_series. Their memory is borrowed. */
 typedef struct {
   const ntk_engine *engine;
   const double *constants;             /* borrowed: the activation's */
@@ -29,8 +29,12 @@ typedef struct {
 NTK_CHECKED ntk_error *ntk_features_create(const ntk_engine *engine, const double *constants, ntk_octaves *octaves, ntk_features **out);
 void ntk_features_free(ntk_features **features);
 
-/** Tables of `count` points with variances q. */
-NTK_CHECKED ntk_error *ntk_features_tabulate(ntk_features *features, size_t count, const double *q);
+/** Gets ready for `count` points with variances q: then `rows` and `columns` are to be set to so many doubles. */
+NTK_CHECKED ntk_error *ntk_features_cover(ntk_features *features, size_t count, const double *q);
+size_t ntk_features_rows(const ntk_features *features);
+size_t ntk_features_groups(const ntk_features *features);
+/** Their tables from point `first` on (a multiple of NTK_LANES), `count` of them: up to another multiple or to the last one. q: of all points. */
+void ntk_features_tabulate(const ntk_features *features, size_t first, size_t count, const double *q);
 
 /** Columns (ntk_series) of the points from `point` on, in groups of NTK_LANES: in the features' own table or, where no group starts there, copied to
  *  `room`. Behind the last point it is repeated. */

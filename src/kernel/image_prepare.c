@@ -149,7 +149,7 @@ static ntk_error *fill_point(point_tables *p, ntk_prepared *points, size_t i) {
   return NULL;
 }
 
-ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points) {
+ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end) {
   const ntk_image_program *program = kernel->image;
   ntk_image_workspace *w;
   NTK_TRY(ntk_image_workspace_create(kernel, &w));
@@ -158,10 +158,21 @@ ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points) {
   p.run.ntk = kernel->mode & NTK_MODE_NTK;
   p.run.columns = (ntk_image_columns){w->view, w->view ? w->view + program->tables * NTK_LANES : NULL};
   ntk_error *err = NULL;
-  for (size_t i = 0; !err && i < program->count; i++)
-    if (ntk_image_is_series(&program->ops[i]))
-      err = ntk_features_create(kernel->engine, program->ops[i].constants, kernel->octaves[i], &points->features[i]);
-  for (size_t i = 0; !err && i < points->count; i++) err = fill_point(&p, points, i);
+  for (size_t i = first; !err && i < end; i++) err = fill_point(&p, points, i);
   ntk_image_workspace_free(&w);
   return err;
+}
+
+/* Features have no tables here: they are made from the octaves while tiles are evaluated. */
+ntk_error *ntk_image_cover(const ntk_kernel *kernel, ntk_prepared *points) {
+  const ntk_image_program *program = kernel->image;
+  for (size_t value = 1; value <= program->count; value++) {
+    const ntk_image_op *op = &program->ops[value - 1];
+    ntk_octaves *octaves = kernel->octaves[value - 1];
+    if (!octaves || !program->used[value]) continue;
+    size_t at = op->table + NTK_IMAGE_Q * ntk_image_positions(program, op->from);
+    for (size_t i = 0; i < points->count; i++)
+      NTK_TRY(ntk_octaves_cover(octaves, ntk_image_positions(program, value), ntk_image_tables_of(kernel, points, i) + at));
+  }
+  return NULL;
 }

@@ -204,6 +204,7 @@ static ntk_error *make_workspace(const ntk_kernel *kernel, ntk_workspace *worksp
 
 const ntk_evaluator ntk_image_evaluator = {.tables = tables,
                                            .prepare = ntk_image_prepare,
+                                           .cover = ntk_image_cover,
                                            .workspace = make_workspace,
                                            .values = values,
                                            .gradients = gradients,

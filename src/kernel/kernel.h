@@ -5,6 +5,7 @@
 #include <ntkgan/kernel.h>
 #include <stdbool.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "config/schema.h"
 #include "config/value.h"
@@ -34,10 +35,26 @@ NTK_CHECKED ntk_error *ntk_kernel_check_isa(void);
  *  most 16 coordinates. */
 bool ntk_tile_both_at_once(const ntk_kernel *kernel);
 
-/** New coordinates (count x d) for the first `count` of prepared points; the others keep their tables. For kernels that ntk_prepared_can_move() says so
- *  of: chains as above, and the Gaussian kernel. Errors of ntk_prepare(), after which the points are good for ntk_prepared_free() only. */
+/** ntk_prepare() in stages, for those who let several processes fill one memory: each has an object of its own and gives it the memory that they share. A
+ *  stage begins when the one before is filled for all points; those that are not needed are left out. */
+typedef enum { NTK_STAGE_TABLES, NTK_STAGE_FEATURES, NTK_STAGE_DIAGONAL, NTK_STAGES } ntk_stage;
+bool ntk_stage_is_needed(const ntk_kernel *kernel, ntk_stage stage);
+
+/** n points without anything yet. */
+NTK_CHECKED ntk_error *ntk_prepared_create(const ntk_kernel *kernel, size_t n, ntk_prepared **out);
+/** How much zeroed memory, aligned to 64 bytes, the stage wants (0: none, nothing is given), and the giving: the points then own it. */
+NTK_CHECKED ntk_error *ntk_stage_begin(const ntk_kernel *kernel, ntk_prepared *points, ntk_stage stage, size_t *bytes);
+void ntk_stage_give(const ntk_kernel *kernel, ntk_prepared *points, ntk_stage stage, ntk_area memory);
+/** Fills the stage for the points [first, end), a part of all by ntk_stage_part(). x: coordinates of all points. Errors of ntk_prepare(). */
+NTK_CHECKED ntk_error *ntk_stage_fill(const ntk_kernel *kernel, ntk_prepared *points, ntk_stage stage, const double *x, size_t first, size_t end);
+/** Part `part` of `parts` of the first `count` points: whole groups of lanes, so that no two write to one line of the cache. */
+void ntk_stage_part(size_t count, size_t parts, size_t part, size_t *first, size_t *end);
+/** Whether what the stage fills is in mapped memory. */
+bool ntk_prepared_is_shared(const ntk_prepared *points, ntk_stage stage);
+
+/** Whether NTK_STAGE_TABLES may be filled again, for points that have moved (the first `count` of all, say; the others keep their tables): for chains as
+ *  above, and for the Gaussian kernel. After an error the points are good for ntk_prepared_free() only. */
 bool ntk_prepared_can_move(const ntk_kernel *kernel);
-NTK_CHECKED ntk_error *ntk_prepared_move(const ntk_kernel *kernel, size_t count, const double *x, ntk_prepared *points);
 
 /** Unit roundoff of an entry: 2^-53, 2^-24 in single precision. */
 double ntk_kernel_roundoff(const ntk_kernel *kernel);

@@ -17,8 +17,10 @@ typedef struct {
 
 /** How a kernel is evaluated: the tile functions of ntkgan/kernel.h and what they need. */
 typedef struct {
-  size_t (*tables)(const ntk_kernel *kernel);                                  /* arrays over points in ntk_prepared.variances */
-  ntk_error *(*prepare)(const ntk_kernel *kernel, ntk_prepared *points);       /* fills them and the diagonal from points->inputs */
+  size_t (*tables)(const ntk_kernel *kernel); /* arrays over points in ntk_prepared.variances */
+  ntk_error *(*prepare)(const ntk_kernel *kernel, ntk_prepared *points, size_t first,
+                        size_t end);                                   /* fills them and the diagonal from points->inputs */
+  ntk_error *(*cover)(const ntk_kernel *kernel, ntk_prepared *points); /* makes all octaves that the points need, and sizes the features' tables */
   ntk_error *(*workspace)(const ntk_kernel *kernel, ntk_workspace *workspace); /* fills it; ntk_workspace_free() releases */
   void (*values)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld);
   void (*gradients)(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, double *out, size_t ld);
@@ -66,8 +68,9 @@ struct ntk_prepared {
   double *angles;          /* of a chain: see chain.c */
   float *singles;          /* tables of a chain that is computed in single precision: chain.c */
   double *diagonal;        /* k(x, x) */
-  ntk_features **features; /* one an operation, NULL where it is no series */
+  ntk_features **features; /* one an operation, NULL where it is no series; this process's, but for their tables */
   size_t operations;
+  ntk_area memory[NTK_STAGES]; /* what the stages' arrays are in */
 };
 
 enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 512 };
@@ -99,8 +102,16 @@ static inline const double *ntk_variance_array(const ntk_prepared *points, size_
 }
 
 /** The tables and the diagonal of vectors, of images. */
-NTK_CHECKED ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *points);
-NTK_CHECKED ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points);
+NTK_CHECKED ntk_error *ntk_dense_prepare(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end);
+NTK_CHECKED ntk_error *ntk_dense_cover(const ntk_kernel *kernel, ntk_prepared *points);
+NTK_CHECKED ntk_error *ntk_image_prepare(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end);
+NTK_CHECKED ntk_error *ntk_image_cover(const ntk_kernel *kernel, ntk_prepared *points);
+
+/** Operations of the network. */
+size_t ntk_kernel_operations(const ntk_kernel *kernel);
+
+/** Constants of an operation that is a series, else NULL. */
+const double *ntk_kernel_series(const ntk_kernel *kernel, size_t operation);
 
 /** Of the dense evaluator: both.c. */
 bool ntk_both_fits(const ntk_kernel *kernel);

@@ -266,6 +266,7 @@ static double cost(const ntk_kernel *kernel) {
 
 const ntk_evaluator ntk_dense_evaluator = {.tables = tables,
                                            .prepare = ntk_dense_prepare,
+                                           .cover = ntk_dense_cover,
                                            .workspace = ntk_dense_workspace,
                                            .values = values,
                                            .gradients = gradients,

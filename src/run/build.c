@@ -25,7 +25,7 @@ static bool needs_probe(const ntk_value *settings) {
   return ntk_theory_asked(settings, "rates");
 }
 
-static ntk_error *build_model(ntk_run_state *s) {
+static ntk_error *build_discriminators(ntk_run_state *s) {
   const ntk_value *settings = s->job->settings;
   double gib = ntk_has(settings, "resources.memory_per_rank") ? ntk_get_number(settings, "resources.memory_per_rank") / 2 : default_memory_gib;
   const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
@@ -36,7 +36,13 @@ static ntk_error *build_model(ntk_run_state *s) {
     NTK_TRY(ntk_discriminator_create(s->group, discriminator, &s->real, rng, budget, &s->probe));
     ntk_discriminator_train_apart(s->probe);
   }
-  return ntk_flow_create(s->group, settings, rng, s->fake.n, s->fake.d, &s->flow);
+  return NULL;
+}
+
+static ntk_error *build_flow(ntk_run_state *s) {
+  ntk_rng rng = {(uint64_t)ntk_get_integer(s->job->settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_INITIAL};
+  NTK_TRY(ntk_flow_create(s->group, s->job->settings, rng, s->fake.n, s->fake.d, &s->flow));
+  return ntk_agree(s->group, ntk_flow_start(s->flow, &s->fake));
 }
 
 static ntk_error *build_series(ntk_run_state *s) {
@@ -72,8 +78,8 @@ static ntk_error *build_records(ntk_run_state *s) {
 ntk_error *ntk_run_state_build(const ntk_comm *group, const ntk_run_job *job, ntk_run_state *state) {
   *state = (ntk_run_state){.group = group, .job = job, .start = ntk_clock(), .start_wall = ntk_clock_wall()};
   NTK_TRY_ALL(group, build_data(state));
-  NTK_TRY_ALL(group, build_model(state));
-  NTK_TRY(ntk_agree(group, ntk_flow_start(state->flow, &state->fake)));
+  NTK_TRY_ALL(group, build_discriminators(state));
+  NTK_TRY(build_flow(state));
   NTK_TRY_ALL(group, build_series(state));
   return ntk_agree(group, build_records(state));
 }

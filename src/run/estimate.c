@@ -139,8 +139,9 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   out->output_bytes = out->arrays ? positions + spectra + z.fields.output_bytes + m * (double)z.d * sizeof(double) + 65536 : 0;
   double stored = z.products > 0 ? total * total / 2 / p * sizeof(double) : 0;
   double gram = z.spectra > 0 ? (double)ntk_gram_memory(z.n + z.m, (size_t)ranks, z.vectors) : 0;
-  double tables = (total + fresh) * (2 * z.point_bytes + (copies * (double)z.d + point_numbers) * sizeof(double));
+  double arrays = (total + fresh) * (copies * (double)z.d + point_numbers) * sizeof(double);
+  out->node_bytes = 2 * (total + fresh) * z.point_bytes;
   out->memory_bytes = base_bytes + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + z.need.memory_bytes +
-                      z.flow.weights * sizeof(double) + (stored > gram ? stored : gram) + tables;
+                      z.flow.weights * sizeof(double) + (stored > gram ? stored : gram) + arrays;
   return NULL;
 }

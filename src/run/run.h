@@ -42,6 +42,7 @@ typedef struct {
   double seconds;      /* on one core, at nominal rates (run/estimate.c) */
   double step_seconds; /* of one iteration with all that may be recorded there: so long until a checkpoint can be made */
   double memory_bytes; /* a rank */
+  double node_bytes;   /* and once for all its ranks on a node */
   double output_bytes; /* of its run file */
   bool arrays;         /* records arrays, so it will have a run file */
 } ntk_run_need;

@@ -1,5 +1,6 @@
 #include "study/batch.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +15,14 @@
 #include "study/task.h"
 #include "study/walk.h"
 
-/* The memory that a rank may use: the least over the nodes. Collective. */
+/* The memory that a rank may use, and the workers of a node: the least over the nodes that have any. Collective. */
 static ntk_error *find_limits(const ntk_comm *world, ntk_limits *limits) {
   int workers = 0, place = 0;
   NTK_TRY(ntk_bind_count(world, &workers, &place));
-  double mine = -ntk_limits_memory(workers);
+  double mine = -ntk_limits_memory(workers), fewest = workers > 0 ? -(double)workers : -INFINITY;
   NTK_TRY(ntk_comm_max(world, &mine));
-  *limits = (ntk_limits){world->size > 1 ? world->size - 1 : 1, -mine};
+  NTK_TRY(ntk_comm_max(world, &fewest));
+  *limits = (ntk_limits){world->size > 1 ? world->size - 1 : 1, -mine, (int)-fewest};
   return NULL;
 }
 

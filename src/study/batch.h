@@ -37,9 +37,9 @@ typedef struct {
   double wall, longest;       /* seconds for what is left on all workers; of its longest run */
   double memory, output;      /* bytes: largest of a rank; of all run files */
 } ntk_batch_totals;
-/** Sums them up for options->ranks workers (>= 1) that have `memory_bytes` each where the settings do not say. *root (free()): the study's folder. No MPI. */
-NTK_CHECKED ntk_error *ntk_batch_sum(const ntk_catalog *catalog, const ntk_batch_options *options, double memory_bytes, ntk_batch_totals *out,
-                                     char **root);
+/** Sums them up for options->ranks workers (>= 1) that have `memory_bytes` each where the settings do not say, `node_workers` on a node. *root (free()): the study's folder. No MPI. */
+NTK_CHECKED ntk_error *ntk_batch_sum(const ntk_catalog *catalog, const ntk_batch_options *options, double memory_bytes, int node_workers,
+                                     ntk_batch_totals *out, char **root);
 
 /** Tables (or JSON) for people into `out`; no MPI. */
 NTK_CHECKED ntk_error *ntk_batch_plan(const ntk_catalog *catalog, const ntk_batch_options *options, ntk_text *out);

@@ -100,10 +100,22 @@ ntk_error *ntk_plan_group(const ntk_estimator *estimator, const ntk_group_rule *
 
 /* --- rows ----------------------------------------------------------------------------------------------------------------------- */
 
-static ntk_error *ask_settings(void *context, int ranks, ntk_run_need *need) { return ntk_run_estimate(context, ranks, need); }
+/* A run's settings and the workers of a node, over which its ranks are taken to be spread as densely as that. */
+typedef struct {
+  const ntk_value *settings;
+  int node_workers;
+} question;
+
+static ntk_error *ask_settings(void *context, int ranks, ntk_run_need *need) {
+  const question *q = context;
+  NTK_TRY(ntk_run_estimate(q->settings, ranks, need));
+  need->memory_bytes += need->node_bytes / (ranks < q->node_workers ? ranks : q->node_workers);
+  return NULL;
+}
 
 static ntk_error *choose(const ntk_value *settings, const ntk_limits *limits, size_t runs, int before, ntk_group_choice *out) {
-  const ntk_estimator estimator = {ask_settings, (void *)settings};
+  question q = {settings, limits->node_workers};
+  const ntk_estimator estimator = {ask_settings, &q};
   const ntk_value *wanted = ntk_value_find(settings, "resources.ranks_per_run"), *memory = ntk_value_find(settings, "resources.memory_per_rank");
   ntk_group_rule rule = {0, before, runs, limits->memory_bytes};
   if (wanted && ntk_value_kind_of(wanted) == NTK_NUMBER) rule.wanted = (int)ntk_value_number(wanted);

@@ -11,6 +11,7 @@
 typedef struct {
   int workers;
   double memory_bytes; /* a rank, where the settings do not say */
+  int node_workers;    /* that share a node */
 } ntk_limits;
 
 /** Memory that a rank may use when `ranks_per_node` share this node: installed memory, or the job's limit (SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU, the

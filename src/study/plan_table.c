@@ -147,8 +147,9 @@ static void free_known(known *k) {
   free(k->root);
 }
 
-ntk_error *ntk_batch_sum(const ntk_catalog *catalog, const ntk_batch_options *options, double memory_bytes, ntk_batch_totals *out, char **root) {
-  const ntk_limits limits = {options->ranks, memory_bytes};
+ntk_error *ntk_batch_sum(const ntk_catalog *catalog, const ntk_batch_options *options, double memory_bytes, int node_workers, ntk_batch_totals *out,
+                         char **root) {
+  const ntk_limits limits = {options->ranks, memory_bytes, node_workers};
   known k = {NULL, NULL, NULL, NULL};
   ntk_error *err = get_known(catalog, options, &limits, &k);
   if (!err) {
@@ -161,7 +162,8 @@ ntk_error *ntk_batch_sum(const ntk_catalog *catalog, const ntk_batch_options *op
 }
 
 ntk_error *ntk_batch_plan(const ntk_catalog *catalog, const ntk_batch_options *options, ntk_text *out) {
-  const ntk_limits limits = {options->ranks > 0 ? options->ranks : 1, ntk_limits_memory(options->ranks > 0 ? options->ranks : 1)};
+  const int ranks = options->ranks > 0 ? options->ranks : 1;
+  const ntk_limits limits = {ranks, ntk_limits_memory(ranks), ranks};
   known k = {NULL, NULL, NULL, NULL};
   ntk_error *err = get_known(catalog, options, &limits, &k);
   if (!err) {

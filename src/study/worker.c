@@ -62,7 +62,7 @@ static ntk_error *work(const ntk_comm *world, const ntk_comm *group, const ntk_s
 
 /* A run on a group of its own. Collective over the ranks of the order. */
 static ntk_error *work_together(const ntk_comm *world, const ntk_site *site, const ntk_order *order) {
-  ntk_comm group = {MPI_COMM_NULL, 0, 0};
+  ntk_comm group = NTK_NO_COMM;
   NTK_TRY(ntk_comm_group(world, order->ranks, order->size, NTK_TAG_GROUP, &group));
   ntk_error *err = work(world, &group, site, order);
   ntk_comm_free(&group);
@@ -89,7 +89,7 @@ static ntk_error *receive_order(const ntk_comm *world, ntk_order **order) {
 }
 
 ntk_error *ntk_worker_run(const ntk_comm *world, const ntk_site *site) {
-  ntk_comm self = {MPI_COMM_NULL, 0, 0};
+  ntk_comm self = NTK_NO_COMM;
   NTK_TRY(ntk_comm_create(MPI_COMM_SELF, &self));
   ntk_error *err = NULL;
   for (bool over = false; !over && !err;) {

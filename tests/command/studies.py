@@ -10,7 +10,7 @@ import time
 import h5py
 import pytest
 
-from support import PROGRAM, ntkgan
+from support import PROGRAM, file_datasets, ntkgan
 
 STUDY = """
 study: small
@@ -83,11 +83,7 @@ def state(folder):
 
 def datasets(folder):
     """Every numeric dataset of a study's run files, by file and name."""
-    found = {}
-    for path in sorted((folder / "runs").glob("*.h5")):
-        with h5py.File(path) as file:
-            file.visititems(lambda name, item, path=path: found.__setitem__((path.name, name), item[()]) if hasattr(item, "dtype") else None)
-    return {key: value for key, value in found.items() if value.dtype.kind in "fiu"}
+    return {(path.name, name): values for path in (folder / "runs").glob("*.h5") for name, values in file_datasets(path).items()}
 
 
 def assert_equal_results(folder, expected):

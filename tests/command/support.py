@@ -6,6 +6,8 @@ import os
 import pathlib
 import subprocess
 
+import h5py
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 PROGRAM = os.environ.get("NTKGAN", str(ROOT / "build" / "ntkgan"))
@@ -32,3 +34,20 @@ def ntkgan(*arguments, status=0, timeout=120, stdin=None, cwd=None, env=None):
 def instruction_sets():
     """Those of this machine, the best first: NTKGAN_ISA names one."""
     return json.loads(ntkgan("version", "--json").stdout)["instruction_sets"].split()
+
+
+def file_datasets(path):
+    """Every numeric dataset of an HDF5 file, by name."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" else None)
+    return found
+
+
+def different(ours, theirs):
+    """Names of the datasets that only one has, or that differ by a bit."""
+
+    def bits(found, name):
+        return (found[name].dtype, found[name].shape, found[name].tobytes()) if name in found else None
+
+    return sorted(name for name in ours.keys() | theirs.keys() if bits(ours, name) != bits(theirs, name))

@@ -9,11 +9,10 @@ import shutil
 import subprocess
 
 import h5py
-import numpy
 import pytest
 
 from studies import datasets
-from support import PROGRAM, ROOT, ntkgan
+from support import PROGRAM, ROOT, different, ntkgan
 
 pytestmark = pytest.mark.slow
 
@@ -87,9 +86,8 @@ def wrong_recovery(place, out, arguments, recorded):
     again = ntkgan(*arguments, *(["--retry-failed"] if recorded else []), status=None, cwd=place)
     if again.returncode:
         return f"then exit {again.returncode}: {again.stderr[-300:]}"
-    mine, wanted = datasets(out), datasets(place / "whole")
-    if mine.keys() != wanted.keys() or not all(numpy.array_equal(mine[key], wanted[key], equal_nan=True) for key in wanted):
-        return "then other numbers"
+    if differ := different(datasets(out), datasets(place / "whole")):
+        return f"then other numbers: {differ}"
     left = [str(path.name) for path in out.rglob("*.part")] + [str(path.name) for path in (out / "checkpoints").glob("*")]
     return f"then left {left}" if left else ""
 

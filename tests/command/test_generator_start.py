@@ -7,14 +7,13 @@ import signal
 import sys
 import time
 
-import h5py
 import matplotlib.image
 import numpy as np
 import pytest
 import yaml
 
 from studies import has_checkpoint, start, wait_for
-from support import ROOT, ntkgan
+from support import ROOT, different, file_datasets, ntkgan
 from test_generators import ERF, RBF, file, gram, pull, stein, study_of
 from test_tools import plot
 
@@ -44,14 +43,7 @@ def run(folder, made, ranks=1, *more):
     out = folder / f"out-{time.monotonic_ns()}"
     ntkgan("run", folder / "study.yaml", "-o", out, "--ranks", ranks, *more)
     (found,) = (out / "runs").glob("*.h5")
-    return datasets(found)
-
-
-def datasets(path):
-    found = {}
-    with h5py.File(path) as h5:
-        h5.visititems(lambda name, item: found.__setitem__(name, item[()]) if hasattr(item, "dtype") else None)
-    return found
+    return file_datasets(found)
 
 
 TRAININGS = [
@@ -171,7 +163,7 @@ def many(folder, **train):
 @pytest.mark.parametrize("train", [{"batch": 70, "optimizer": {"type": "sgd", "momentum": 0.5}}, {"integrator": "adaptive"}])
 def test_ranks_change_no_bit(tmp_path, train):
     one, two = (run(tmp_path, many(tmp_path, **train), ranks, "--set", f"resources.ranks_per_run={ranks}") for ranks in (1, 2))
-    assert one.keys() == two.keys() and all(one[name].tobytes() == two[name].tobytes() for name in one)
+    assert not different(one, two)
 
 
 @pytest.mark.parametrize("train", [{"batch": 5, "optimizer": {"type": "sgd", "momentum": 0.9}}, {"integrator": "adaptive", "iterations": 1200}])
@@ -189,8 +181,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, train):
     text = ntkgan(*command)
     assert "resumed at iteration" in text.stderr
     (found,) = (out / "runs").glob("*.h5")
-    again = datasets(found)
-    assert again.keys() == whole.keys() and all(again[name].tobytes() == whole[name].tobytes() for name in whole)
+    assert not different(file_datasets(found), whole)
     assert np.abs(whole["trajectory/fresh"][-1] - whole["trajectory/fresh"][0]).max() > 1e-3
 
 

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from studies import STUDY, events, has_checkpoint, kill_all, start, state, study, wait_for
+from studies import STUDY, events, kill_all, start, study, wait_for
 from support import PROGRAM, ntkgan
 
 pytestmark = pytest.mark.slow

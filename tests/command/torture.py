@@ -24,7 +24,7 @@ import time
 import h5py
 import numpy
 
-from support import PROGRAM
+from support import PROGRAM, different, file_datasets
 
 VICTIMS = ["worker", "worker", "master", "mpirun", "supervisor", "everything", "everything"]
 PATIENCE = 300  # seconds that a job, or the end of a killed one, may take
@@ -163,34 +163,18 @@ def check_completed(folder, seen):
             expect(path.exists(), f"{event['label']}: its file is gone")
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             if identity not in seen:
-                datasets(path)
+                file_datasets(path)
         else:
             digest = json.dumps(event["result"])
         expect(seen.setdefault(identity, digest) == digest, f"{event['label']} was complete and has changed")
-
-
-def datasets(path):
-    """Every numeric dataset's bytes."""
-    found = {}
-
-    def visit(name, item):
-        if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf":
-            found[name] = (item.shape, item[()].tobytes())
-
-    with h5py.File(path) as file:
-        file.visititems(visit)
-    return found
 
 
 def check_equal(folder, expected):
     ours, theirs = (sorted(p.name for p in (f / "runs").iterdir()) for f in (folder, expected))
     expect(ours == theirs, f"run files {ours} instead of {theirs}")
     for name in ["index.h5", *(f"runs/{n}" for n in ours)]:
-        a, b = datasets(folder / name), datasets(expected / name)
-        a.pop("runs/seconds", None), b.pop("runs/seconds", None)
-        expect(a.keys() == b.keys(), f"{name}: other datasets")
-        for key in a:
-            expect(a[key] == b[key], f"{name}: {key} differs from the undisturbed study's")
+        differ = [key for key in different(file_datasets(folder / name), file_datasets(expected / name)) if key != "runs/seconds"]
+        expect(not differ, f"{name}: {differ} differ from the undisturbed study's")
     left = [str(p) for p in folder.rglob("*.part")] + [str(p) for p in (folder / "checkpoints").iterdir()]
     expect(not left, f"left over: {left}")
     with h5py.File(folder / "index.h5") as index:

@@ -182,7 +182,7 @@ static void moved_points_are_prepared_points(void **state) {
         ntk_prepared *fresh = NULL;
         fill_points(moved * d, a->z, 3);
         OK(ntk_prepare(p.kernel, M, a->z, &fresh));
-        OK(ntk_prepared_move(p.kernel, moved, a->z, p.z));
+        OK(ntk_stage_fill(p.kernel, p.z, NTK_STAGE_TABLES, a->z, 0, moved));
         double *expected = a->k, *found = calloc(N * M, sizeof *found), diagonal[2][M];
         ntk_tile_values(p.kernel, p.workspace, (ntk_tile){p.x, fresh, 0, N, 0, M}, expected, M);
         ntk_tile_values(p.kernel, p.workspace, (ntk_tile){p.x, p.z, 0, N, 0, M}, found, M);

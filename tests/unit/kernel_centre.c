@@ -88,8 +88,8 @@ static void points_far_from_the_centre_are_right_too(void **state) {
     far_points(d, 1e3, 1, a->x);
     pairing with = centred(networks[i], "ntk", d, a->x, a->x);
     for (size_t j = 0; j < 8 * d; j++) a->x[j] = factors[j / d] * with.kernel->centre[j % d];
-    if (i < 2) OK(ntk_prepared_move(with.kernel, 8, a->x, with.x));
-    if (i < 2) OK(ntk_prepared_move(with.kernel, 8, a->x, with.z));
+    if (i < 2) OK(ntk_stage_fill(with.kernel, with.x, NTK_STAGE_TABLES, a->x, 0, 8));
+    if (i < 2) OK(ntk_stage_fill(with.kernel, with.z, NTK_STAGE_TABLES, a->x, 0, 8));
     if (i == 2) {
       ntk_prepared_free(&with.x);
       ntk_prepared_free(&with.z);
