@@ -20,6 +20,7 @@ MODES = [f"{kernel}_{mode}" for kernel in ("nngp", "ntk") for mode in ("value", 
 LOOPS = {
     "chain": [f"{place}_{mode}" for place in ("first", "middle", "last", "only") for mode in [*MODES, "nngp_both", "ntk_both"]],
     "chain.single": [f"{place}_{mode}" for place in ("first", "middle") for mode in MODES],
+    "input": ["ntk_input_direct_{isa}"],
     "ab_relu": [f"ab_relu_{mode}" for mode in MODES],
     "smooth": [f"{name}_{mode}" for name in ("erf", "gelu") for mode in MODES],
 }
@@ -74,9 +75,9 @@ def disassembly(name):
 @pytest.mark.parametrize("isa", REGISTER)
 @pytest.mark.parametrize("part", LOOPS)
 def test_hot_loops_are_vectors(part, isa):
-    found = disassembly(f"{part}.{isa}.o")
-    assert set(LOOPS[part]) <= set(found)
-    wrong = {name: bad for name in LOOPS[part] if (bad := complaints(found[name], REGISTER[isa]))}
+    found, names = disassembly(f"{part}.{isa}.o"), [name.format(isa=isa) for name in LOOPS[part]]
+    assert set(names) <= set(found)
+    wrong = {name: bad for name in names if (bad := complaints(found[name], REGISTER[isa]))}
     assert not wrong
 
 

@@ -3,6 +3,7 @@
 #include <tgmath.h>
 
 #include "kernel/tile/angle.h"
+#include "kernel/tile/area.h"
 #include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
 #include "kernel/tile/real.h"
@@ -40,19 +41,13 @@ NTK_INLINE first_state through_dense(const ntk_chain_source *source, double unit
                        .t = NTK_REAL((unit * dense.nngp_factor) * r + dense.constant)};
 }
 
-/* (x_a v_b - x_b v_a)^2, v = z or x - z. */
-NTK_INLINE double square_area(double x_a, double x_b, double z_a, double z_b, bool close) {
-  double area = x_a * (close ? x_b - z_b : z_b) - x_b * (close ? x_a - z_a : z_a);
-  return area * area;
-}
-
 /* Coordinates of few dimensions, as direct_few of input.c, with the dense layer. |x - z|^2 < |z|^2 where 2 x.z > |x|^2. The area of collinear points
  * is rounding, which does not count beside a bias. */
 NTK_INLINE first_state from_points(const ntk_chain_source *source, const size_t j, const size_t d, const bool biased, double inverse) {
   const double unit = 1.0 / (double)d, *x = source->x, *z = source->z, half = 0.5 * (double)d * source->row_q;
   const double collinear = (NTK_COLLINEAR * (double)(d * d)) * source->row_q;
   const size_t stride = source->stride;
-  double r = 0, delta = 0, along = 0, back = 0, area2 = 0;
+  double r = 0, delta = 0, along = 0, back = 0;
   for (size_t a = 0; a < d; a++) {
     double c = z[a * stride + j], difference = x[a] - c;
     r += x[a] * c;
@@ -60,12 +55,7 @@ NTK_INLINE first_state from_points(const ntk_chain_source *source, const size_t 
     along += x[a] * difference;
     back -= c * difference;
   }
-  bool close = r > half;
-  if (d == 2) area2 = square_area(x[0], x[1], z[j], z[stride + j], close);
-  if (d == 3) {
-    area2 = square_area(x[0], x[1], z[j], z[stride + j], close) + square_area(x[0], x[2], z[j], z[2 * stride + j], close) +
-            square_area(x[1], x[2], z[stride + j], z[2 * stride + j], close);
-  }
+  double area2 = ntk_square_area(x, z, stride, j, d, r > half);
   if (!biased) area2 = area2 > collinear * source->column_q[j] ? area2 : 0;
   return through_dense(source, unit, inverse, r, area2, delta, along, back);
 }

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "kernel/tile/angle.h"
+#include "kernel/tile/arctan.h"
 #include "kernel/tile/elu_table.h"
 #include "kernel/tile/lanes.h"
 #include "kernel/tile/layer.h"
@@ -45,7 +46,7 @@ NTK_INLINE void fill_angles(const ntk_pass *pass, elu_work *w) {
     double theta = ntk_angle(pass->row_before, pair), cosine = r * inverse, sine = inverse == 0 ? 1 : sqrt(s2) * inverse;
     double roots = ntk_larger(root_q + root_s[j], DBL_MIN), along = root_q + root_s[j] * cosine, across = root_s[j] * sine;
     /* By the law of tangents. */
-    double half = atan(p / (roots * roots) * sine / ntk_larger(1 + cosine, DBL_MIN)), middle = 0.5 * (pi - theta);
+    double half = ntk_arctan_of(p * sine, ntk_larger(roots * roots * (1 + cosine), DBL_MIN)), middle = 0.5 * (pi - theta);
     w->theta[j] = theta;
     w->cosine[j] = cosine;
     w->sine[j] = sine;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/tile/area.h"
 #include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
 
@@ -10,7 +11,7 @@
 #define NEARLY_COLLINEAR 1e-4
 #define FAR 1e-4
 
-/** S2 from the sum over a < b of (x_a v_b - x_b v_a)^2, v = x' or x - x', whichever is shorter: both give the same S2, the shorter less rounding. */
+/** S2 is the area of the two points. */
 NTK_INLINE void direct_few(const ntk_input *input, const size_t d) {
   const double inverse = 1.0 / (double)d;
   const double *x = input->x, *z = input->z, *column_q = input->columns.q;
@@ -27,16 +28,7 @@ NTK_INLINE void direct_few(const ntk_input *input, const size_t d) {
       p += difference * (x[a] + c);
     }
     r *= inverse, delta *= inverse, p *= inverse;
-    bool close = delta < column_q[j];
-    double s2 = 0;
-    for (size_t a = 0; a < d; a++) {
-      for (size_t b = a + 1; b < d; b++) {
-        double u = z[a * stride + j], v = z[b * stride + j];
-        double area = x[a] * (close ? x[b] - v : v) - x[b] * (close ? x[a] - u : u);
-        s2 += area * area;
-      }
-    }
-    s2 *= inverse * inverse;
+    double s2 = ntk_square_area(x, z, stride, j, d, delta < column_q[j]) * (inverse * inverse);
     out[NTK_R * NTK_BLOCK + j] = r;
     out[NTK_S2 * NTK_BLOCK + j] = s2 > NTK_COLLINEAR * q * column_q[j] ? s2 : 0;
     out[NTK_DELTA * NTK_BLOCK + j] = delta;

@@ -2,8 +2,10 @@
  *  Constants are set in src/kernel/activation.c. */
 #include <math.h>
 
+#include "kernel/tile/arctan.h"
 #include "kernel/tile/layer.h"
 #include "kernel/tile/passes.h"
+#include "kernel/tile/roots.h"
 #include "kernel/tile/vector_math.h"
 
 NTK_INLINE ntk_dual identity(const ntk_pass *pass, ntk_pair pair) {
@@ -28,10 +30,11 @@ NTK_INLINE ntk_dual error_function(const ntk_pass *pass, ntk_pair pair) {
   const double b2 = pass->constants[0], k = pass->constants[1], c2 = pass->constants[2];
   const double q2 = 2 * b2 * pass->row_before.q, inverse_u = 1 / (1 + q2), root_q = sqrt(1 + 2 * q2);
   double z2 = 2 * b2 * pair.s, area = 4 * b2 * b2 * pair.s2;
-  double square = 1 + q2 + z2 + area, inverse = 1 / sqrt(square), root = square * inverse;
+  ntk_roots d = ntk_roots_of(1 + q2 + z2 + area);
+  double root = d.root, inverse = d.inverse;
   double slope = 2 * b2 * k, cube = slope * 2 * b2 * inverse * inverse * inverse;
   ntk_dual v;
-  ntk_smooth_state(pass, pair, k * atan(2 * b2 * pair.r * inverse) + c2, &v);
+  ntk_smooth_state(pass, pair, k * ntk_arctan_of(2 * b2 * pair.r, root) + c2, &v);
   v.v_dot = slope * inverse;
   /* 1/sqrt(1+4Q) - 1/D through D^2 - (1+4Q), which is small for close points. */
   v.v_r = v.v_dot;
@@ -79,8 +82,9 @@ NTK_INLINE ntk_dual gelu(const ntk_pass *pass, ntk_pair pair) {
   const double q = pass->row_before.q, inverse_q = 1 / (1 + q), slope_q = pass->row_after.slope;
   double r = pair.r, s = pair.s, qs = q * s, t = 1 + s;
   double product = (1 + q) * t, ip = 1 / product;
-  double square = 1 + q + s + pair.s2, id = 1 / sqrt(square), d = square * id, id2 = id * id, id3 = id2 * id;
-  double w = atan(r * id), r2 = r * r;
+  ntk_roots roots = ntk_roots_of(1 + q + s + pair.s2);
+  double d = roots.root, id = roots.inverse, id2 = id * id, id3 = id2 * id;
+  double w = ntk_arctan_of(r, d), r2 = r * r;
   ntk_dual v;
   ntk_smooth_state(pass, pair, 0.25 * r + half_over_pi * ((r2 * id + qs * d) * ip + r * w), &v);
   v.v_dot = 0.25 + half_over_pi * (w + r * id * (id2 + (1 - qs) * ip + 1));

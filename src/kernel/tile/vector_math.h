@@ -9,7 +9,6 @@
 __attribute__((simd("notinbranch"))) double cos(double);
 __attribute__((simd("notinbranch"))) double exp(double);
 __attribute__((simd("notinbranch"))) double expm1(double);
-__attribute__((simd("notinbranch"))) double atan(double);
 __attribute__((simd("notinbranch"))) double sin(double);
 #endif
 #endif
