@@ -10,11 +10,6 @@ size_t ntk_tile_rows(size_t n, size_t d) {
   return n <= 2048 ? 16 : n <= 16384 ? 64 : 128;
 }
 
-void ntk_tile_deal(const ntk_comm *comm, size_t n, size_t rows, size_t *start) {
-  size_t tiles = (n + rows - 1) / rows, ranks = (size_t)comm->size;
-  for (size_t r = 0; r <= ranks; r++) start[r] = ntk_min_size(n, tiles * r / ranks * rows);
-}
-
 ntk_error *ntk_tree_sum_create(size_t length, size_t terms, ntk_tree_sum *out) {
   *out = (ntk_tree_sum){length, 2, 0, NULL};
   for (size_t covered = 1; covered < terms; covered *= 2) out->levels++;
@@ -35,11 +30,11 @@ static void add(size_t n, double *restrict to, const double *restrict from) {
   for (size_t i = 0; i < n; i++) to[i] += from[i];
 }
 
-void ntk_tree_sum_add(ntk_tree_sum *sum, double *term) {
-  size_t level = 0;
-  for (size_t bits = sum->count; bits & 1; bits >>= 1) add(sum->length, term, sum->partial + level++ * sum->length);
-  memcpy(sum->partial + level * sum->length, term, sum->length * sizeof *term);
-  sum->count++;
+void ntk_tree_sum_add(ntk_tree_sum *sum, size_t level, double *term) {
+  size_t at = level;
+  for (size_t bits = sum->count >> level; bits & 1; bits >>= 1) add(sum->length, term, sum->partial + at++ * sum->length);
+  memcpy(sum->partial + at * sum->length, term, sum->length * sizeof *term);
+  sum->count += (size_t)1 << level;
 }
 
 void ntk_tree_sum_finish(ntk_tree_sum *sum, double *out) {

@@ -13,9 +13,6 @@ enum { NTK_TILE_COLUMNS = 512 };
  *  through matrix products, which are slow for few rows. */
 size_t ntk_tile_rows(size_t n, size_t d);
 
-/** Own rows of rank r of n rows: start[r] .. start[r+1], whole tiles of `rows`. start has size+1 entries. */
-void ntk_tile_deal(const ntk_comm *comm, size_t n, size_t rows, size_t *start);
-
 /** Sums equally long vectors in a fixed binary tree (a binary counter of partial sums): the error grows with log2 of the number of
  *  vectors, and the bits depend only on their order. */
 typedef struct {
@@ -28,8 +25,8 @@ NTK_CHECKED ntk_error *ntk_tree_sum_create(size_t length, size_t terms, ntk_tree
 void ntk_tree_sum_free(ntk_tree_sum *sum);
 /** Starts a new sum of vectors of `length` numbers (<= the length at creation). */
 void ntk_tree_sum_start(ntk_tree_sum *sum, size_t length);
-/** Adds one vector; overwrites `term`. */
-void ntk_tree_sum_add(ntk_tree_sum *sum, double *term);
+/** Adds one vector (level 0), or a branch: the sum of the next 2^level vectors, whose number so far is a multiple of that. Overwrites `term`. */
+void ntk_tree_sum_add(ntk_tree_sum *sum, size_t level, double *term);
 void ntk_tree_sum_finish(ntk_tree_sum *sum, double *out);
 
 #endif

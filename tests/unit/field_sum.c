@@ -1,4 +1,4 @@
-// ranks: 1 2 3 4; each instruction set
+// ranks: 1 2 3 4
 // Distributed kernel sums and operators: right, and the same to the last bit on any number of ranks, stored or recomputed.
 #include <math.h>
 

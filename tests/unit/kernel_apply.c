@@ -1,4 +1,4 @@
-// ranks: 1; each instruction set
+// ranks: 1
 #include "unit/kernel_fixture.h"
 
 enum { N = 150, M = 420, C = 3, MOST = 40 };
