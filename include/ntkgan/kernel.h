@@ -31,10 +31,10 @@ void ntk_kernel_free(ntk_kernel **kernel);
  *  activations (relu, leaky_relu, ab_relu) in one chain, and the Gaussian kernel of at most 16 coordinates, have. */
 NTK_CHECKED ntk_error *ntk_kernel_use_single(ntk_kernel *kernel);
 /** From now on (before any ntk_prepare) the mean of these n points (row-major n x d, not kept) is taken from points of more than 16 coordinates before
- *  they are multiplied, if it is far from the origin compared to their distances from it (more than three times). Results are the same up to
- *  rounding, and so is the rounding; but pairs that are as close as |x|/10 would be recomputed one by one, which takes 10 times as long, and with the
- *  centre only those are that are so close compared to their distances from it. Takes the memory of the points once more. A later call replaces the centre.
- *  Kernels of images and of at most 16 coordinates do not use it. */
+ *  they are multiplied, if it is far from the origin compared to their distances from it (more than three times). Results are the same up to rounding,
+ *  which is no larger; but without a centre pairs closer than |x|/10 are computed anew from their differences, which takes 10 times as long, and with it
+ *  only those closer than a tenth of their distances from it. Tiles of points that are about as close to the origin do without. Points take their memory
+ *  once more. A later call replaces the centre. Kernels of images and of at most 16 coordinates do not use it. */
 NTK_CHECKED ntk_error *ntk_kernel_set_centre(ntk_kernel *kernel, size_t n, const double *x);
 size_t ntk_kernel_dimension(const ntk_kernel *kernel);
 

@@ -113,7 +113,7 @@ static void add_block(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile
 static void add_panel(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, panel p, const ntk_both *both) {
   size_t d = kernel->dimension, row = tile->row + p.row, column = tile->column + p.column;
   int m = (int)p.rows, n = (int)p.columns, k = (int)d;
-  const double *x = ntk_centred(tile->x) + row * d, *z = ntk_centred(tile->z) + column * d;
+  const double *x = ntk_centred(w, tile->x) + row * d, *z = ntk_centred(w, tile->z) + column * d;
   ntk_panel_products(w, tile, p.row, p.rows, p.column, p.columns);
   memset(w->gradient, 0, p.rows * d * sizeof *w->gradient);
   memset(w->radial, 0, p.rows * sizeof *w->radial);
@@ -130,7 +130,7 @@ static void add_panel(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, k, n, 1, w->weighted, NTK_PANEL_COLUMNS, z, k, 1, w->gradient, k);
   cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, k, m, 1, w->values, NTK_PANEL_COLUMNS, x, k, 1, column_sums(w), k);
   for (size_t i = 0; i < p.rows; i++)
-    ntk_finish_gradient(kernel, tile->x, row + i, w->gradient + i * d, w->pull[i], w->radial[i], both->gradient + (p.row + i) * d);
+    ntk_finish_gradient(kernel, w, tile->x, row + i, w->gradient + i * d, w->pull[i], w->radial[i], both->gradient + (p.row + i) * d);
 }
 
 static void many_coordinates(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, const ntk_both *both) {
@@ -143,7 +143,7 @@ static void many_coordinates(const ntk_kernel *kernel, ntk_workspace *w, const n
     for (size_t row = 0; row < tile->rows; row += NTK_PANEL_ROWS)
       add_panel(kernel, w, tile, (panel){row, ntk_min_size(NTK_PANEL_ROWS, tile->rows - row), column, columns}, both);
     for (size_t j = 0; j < columns; j++) {
-      ntk_finish_gradient(kernel, tile->z, tile->column + column + j, column_sums(w) + j * d, column_pull(w)[j], column_radial(w)[j],
+      ntk_finish_gradient(kernel, w, tile->z, tile->column + column + j, column_sums(w) + j * d, column_pull(w)[j], column_radial(w)[j],
                           both->other_gradient + (column + j) * d);
       if (both->other_value) both->other_value[column + j] += w->columns[j];
     }

@@ -69,3 +69,21 @@ void ntk_centre_fill(const ntk_kernel *kernel, ntk_prepared *points, size_t firs
     leans[i] = 2 * ntk_point_dot(d, kernel->centre, centred) / (double)d;
   }
 }
+
+static double mean(size_t count, const double *values) {
+  double sum = 0;
+  for (size_t i = 0; i < count; i++) sum += values[i];
+  return sum / (double)count;
+}
+
+/* By that much: from the centre to the origin the distances are the same, and pairs go through differences as they are far from the centre. */
+#define CLOSER 4
+
+bool ntk_centre_helps(const ntk_tile *tile) {
+  const ntk_prepared *x = tile->x, *z = tile->z;
+  if (!x->centred || !tile->rows || !tile->columns) return false;
+  double sizes = mean(tile->rows, ntk_centred_sizes(x) + tile->row) + mean(tile->columns, ntk_centred_sizes(z) + tile->column);
+  double variances =
+      mean(tile->rows, ntk_variance_array(x, 0, NTK_V_Q) + tile->row) + mean(tile->columns, ntk_variance_array(z, 0, NTK_V_Q) + tile->column);
+  return CLOSER * sizes < variances;
+}

@@ -11,11 +11,16 @@ double ntk_point_dot(size_t d, const double *x, const double *y);
 /** Fills points->centred and what goes with it, of the points [first, end), from points->inputs. */
 void ntk_centre_fill(const ntk_kernel *kernel, ntk_prepared *points, size_t first, size_t end);
 
-/** What matrix products take of the points: those less the centre where there is one. */
-static inline const double *ntk_centred(const ntk_prepared *points) { return points->centred ? points->centred : points->inputs; }
+/** Whether the points of the tile are closer to the centre than to the origin: only then it helps. */
+bool ntk_centre_helps(const ntk_tile *tile);
 
-/** |x - c|^2/d and 2 c.(x - c)/d of the points; NULL without a centre. */
+/** What matrix products take of the tile's points: those less the centre if it helps. */
+static inline const double *ntk_centred(const ntk_workspace *workspace, const ntk_prepared *points) {
+  return workspace->centred ? points->centred : points->inputs;
+}
+
+/** |x - c|^2/d and 2 c.(x - c)/d of the points, with a centre. */
 static inline const double *ntk_centred_sizes(const ntk_prepared *points) { return points->spans; }
-static inline const double *ntk_centred_leans(const ntk_prepared *points) { return points->spans ? points->spans + points->stride : NULL; }
+static inline const double *ntk_centred_leans(const ntk_prepared *points) { return points->spans + points->stride; }
 
 #endif

@@ -36,7 +36,7 @@ static size_t input_state(const ntk_kernel *kernel, ntk_workspace *workspace, co
     kernel->engine->input(&input);
     return 0;
   }
-  if (x->centred) {
+  if (workspace->centred) {
     input.row_size = ntk_centred_sizes(x)[block.row];
     input.row_lean = ntk_centred_leans(x)[block.row];
     input.sizes = ntk_centred_sizes(z) + block.column;
@@ -110,15 +110,15 @@ ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, cons
   return (ntk_result){state + NTK_R * NTK_BLOCK, state + NTK_DELTA_A * NTK_BLOCK, state + NTK_R_B * NTK_BLOCK, NULL, tangent, -1, marked};
 }
 
-void ntk_finish_gradient(const ntk_kernel *kernel, const ntk_prepared *points, size_t i, const double *sum, double pull, double radial,
-                         double *gradient) {
+void ntk_finish_gradient(const ntk_kernel *kernel, const ntk_workspace *workspace, const ntk_prepared *points, size_t i, const double *sum,
+                         double pull, double radial, double *gradient) {
   size_t at = i * points->dimension;
   kernel->engine->finish(&(ntk_finish){.dimension = points->dimension,
                                        .scale = 1 / (double)points->dimension,
                                        .pull = pull,
                                        .radial = radial,
                                        .sum = sum,
-                                       .centred = ntk_centred(points) + at,
+                                       .centred = ntk_centred(workspace, points) + at,
                                        .x = points->inputs + at,
                                        .factors = points->factors ? points->factors + at : NULL,
                                        .gradient = gradient});

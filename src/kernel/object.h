@@ -78,6 +78,7 @@ enum { NTK_PANEL_ROWS = 128, NTK_PANEL_COLUMNS = 512 };
 typedef struct ntk_chain_step ntk_chain_step; /* chain.h */
 
 struct ntk_workspace {
+  bool centred;              /* products of this tile are of the points less the centre */
   double *registers;         /* one state each, and two more for a chain's */
   double *scratch;           /* 4 NTK_BLOCK */
   ntk_chain_step *chain;     /* of a chain: its activations for the columns of now */

@@ -18,7 +18,7 @@ typedef struct {
 void ntk_panel_products(ntk_workspace *workspace, const ntk_tile *tile, size_t row, size_t rows, size_t column, size_t columns) {
   size_t d = tile->x->dimension;
   int width = (int)d;
-  const double *x = ntk_centred(tile->x) + (tile->row + row) * d, *z = ntk_centred(tile->z) + (tile->column + column) * d;
+  const double *x = ntk_centred(workspace, tile->x) + (tile->row + row) * d, *z = ntk_centred(workspace, tile->z) + (tile->column + column) * d;
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)columns, width, 1, x, width, z, width, 0, workspace->products,
               NTK_PANEL_COLUMNS);
   for (size_t i = 0; i < rows; i++) {
@@ -155,7 +155,7 @@ static void finish_panel(const apply_context *c, panel p, const double *w) {
                 1, c->value, columns);
   }
   if (c->gradient && workspace->weighted) {
-    const double *z = ntk_centred(c->tile->z) + (c->tile->column + p.column) * (size_t)d;
+    const double *z = ntk_centred(workspace, c->tile->z) + (c->tile->column + p.column) * (size_t)d;
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)p.rows, d, (int)p.columns, 1, workspace->weighted, NTK_PANEL_COLUMNS, z, d, 1,
                 workspace->gradient, d);
   }
@@ -169,7 +169,7 @@ static void finish_rows(const apply_context *c, size_t row, size_t rows, double 
     size_t point = c->tile->row + row + i;
     double *out = gradient + (row + i) * d;
     if (w->pull) {
-      ntk_finish_gradient(c->kernel, c->tile->x, point, w->gradient + i * d, w->pull[i], w->radial[i], out);
+      ntk_finish_gradient(c->kernel, w, c->tile->x, point, w->gradient + i * d, w->pull[i], w->radial[i], out);
     } else {
       ntk_add_gradient(c->tile->x, point, w->gradient + i * d, 1, w->radial[i], out);
     }
@@ -282,14 +282,17 @@ const ntk_evaluator ntk_dense_evaluator = {.tables = tables,
                                            .gradient_factor = 1.6};
 
 void ntk_tile_values(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld) {
+  workspace->centred = ntk_centre_helps(&tile);
   kernel->evaluator->values(kernel, workspace, &tile, out, ld);
 }
 
 void ntk_tile_gradients(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, double *out, size_t ld) {
+  workspace->centred = ntk_centre_helps(&tile);
   kernel->evaluator->gradients(kernel, workspace, &tile, out, ld);
 }
 
 void ntk_tile_apply(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const double *w, double *value, double *gradient) {
+  workspace->centred = ntk_centre_helps(&tile);
   if (value || gradient) kernel->evaluator->apply(kernel, workspace, &tile, c, w, value, gradient);
 }
 
@@ -297,6 +300,7 @@ bool ntk_tile_both_at_once(const ntk_kernel *kernel) { return kernel->evaluator-
 
 void ntk_tile_apply_both(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const ntk_both *both) {
   bool gradient = both->gradient || both->other_gradient;
+  workspace->centred = ntk_centre_helps(&tile);
   if (c == 1 && both->gradient && both->other_gradient && ntk_tile_both_at_once(kernel)) {
     kernel->evaluator->both(kernel, workspace, &tile, both);
     return;

@@ -1,5 +1,5 @@
 // ranks: 1
-#include "kernel/object.h"
+#include "kernel/centre.h"
 #include "unit/kernel_fixture.h"
 
 enum { N = 60, MOST = 40 };
@@ -153,12 +153,40 @@ static void a_centre_is_only_taken_where_it_helps(void **state) {
   ntk_kernel_free(&kernel);
 }
 
+/* Points that are no closer to the centre than to the origin, such as a generator's at its start, are multiplied as they are. */
+static void tiles_near_the_origin_do_without_the_centre(void **state) {
+  (void)state;
+  const size_t d = 20, half = N / 2;
+  arrays *a = calloc(1, sizeof *a);
+  fill_points(N, a->w, 3);
+  far_points(d, 1e3, 1, a->x);
+  for (size_t i = 0; i < NETWORK_COUNT; i += 5) {
+    pairing with = centred(NETWORKS[i], "ntk", d, a->x, a->x);
+    fill_points(half * d, a->z, 2);
+    memcpy(a->z + half * d, a->x, half * d * sizeof *a->x);
+    for (size_t j = 0; j < half * d; j++) a->z[j] /= 1e3;
+    ntk_prepared_free(&with.z);
+    OK(ntk_prepare(with.kernel, N, a->z, &with.z));
+    pairing without = pairing_make(NETWORKS[i], "ntk", d, N, a->x, N, a->z);
+    assert_true(ntk_centre_helps(&(ntk_tile){with.x, with.x, 0, N, 0, N}));
+    assert_true(ntk_centre_helps(&(ntk_tile){with.x, with.z, 0, N, half, half}));
+    assert_false(ntk_centre_helps(&(ntk_tile){with.x, with.z, 0, N, 0, half}));
+    assert_false(ntk_centre_helps(&(ntk_tile){with.z, with.z, 0, half, 0, half}));
+    assert_false(ntk_centre_helps(&(ntk_tile){without.x, without.x, 0, N, 0, N}));
+    evaluate(&with, a, 0);
+    evaluate(&without, a, 1);
+    compare_all(NETWORKS[i], d, a, value_accuracy(NETWORKS[i]));
+    pairing_free(&with);
+    pairing_free(&without);
+  }
+  free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(results_do_not_depend_on_the_centre),
-      cmocka_unit_test(points_far_from_the_centre_are_right_too),
-      cmocka_unit_test(points_of_different_sizes_keep_their_digits),
-      cmocka_unit_test(a_centre_is_only_taken_where_it_helps),
+      cmocka_unit_test(results_do_not_depend_on_the_centre),         cmocka_unit_test(points_far_from_the_centre_are_right_too),
+      cmocka_unit_test(points_of_different_sizes_keep_their_digits), cmocka_unit_test(a_centre_is_only_taken_where_it_helps),
+      cmocka_unit_test(tiles_near_the_origin_do_without_the_centre),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
