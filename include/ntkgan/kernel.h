@@ -83,7 +83,7 @@ typedef struct {
 } ntk_both;
 
 /** Both directions of a tile: for x and z the same points a caller needs only tiles above the diagonal (and ntk_tile_apply() for those on it). Without
- *  gradients each pair is evaluated once; with both gradients too for chains of piecewise linear activations, d <= 16 and c = 1; else it costs what two calls of
+ *  gradients each pair is evaluated once; with both gradients too for chains of piecewise linear activations and c = 1; else it costs what two calls of
  *  ntk_tile_apply() do. Results as those of ntk_tile_apply() for the tile and for the transposed tile, up to rounding. */
 void ntk_tile_apply_both(const ntk_kernel *kernel, ntk_workspace *workspace, ntk_tile tile, size_t c, const ntk_both *both);
 

@@ -8,9 +8,19 @@
 #include "field/fixed.h"
 #include "field/tiles.h"
 
-/* Rows of a strip on the diagonal: its square is evaluated in one direction, for all of its pairs. Columns of a piece: few, so that small sets have enough
- * pieces to deal out. */
-enum { STRIP = 16, SMALLEST = 64, COLUMNS = 256 };
+enum { SMALLEST = 64, FEW = 32, MOST = 128, MANY_POINTS = 1024 };
+
+/* Rows and columns of a piece, and rows of a strip on the diagonal: its square is evaluated in one direction, for all of its pairs. */
+typedef struct {
+  size_t rows, columns, strip;
+} cut;
+
+/* What a piece adds to the sums takes time by coordinates: beyond FEW pieces are large, so sets have to be; beyond MOST the third of a product that is saved
+ * is used up by that. */
+static cut cut_of(size_t n, size_t d) {
+  if (d > FEW) return (cut){256, 512, 64};
+  return (cut){n <= 1024 ? 32 : 64, 256, 16};
+}
 
 /* Evaluations in both directions take longer by this factor: how tiles are dealt. */
 static const double both_cost = 1.2;
@@ -26,6 +36,7 @@ typedef struct {
   const ntk_kernel *kernel;
   const ntk_prepared *z;
   size_t n, m, d;
+  cut size;
   const double *w;
   bool values;
   ntk_workspace *workspace;
@@ -37,28 +48,29 @@ typedef struct {
   size_t sum_count;
 } mirror;
 
-bool ntk_mirror_fits(const ntk_kernel *kernel, size_t n, size_t m) { return n >= SMALLEST && 4 * n >= m && n <= m && ntk_tile_both_at_once(kernel); }
-
-static size_t rows_for(size_t n) { return n <= 1024 ? 32 : 64; }
+bool ntk_mirror_fits(const ntk_kernel *kernel, size_t n, size_t m) {
+  size_t d = ntk_kernel_dimension(kernel), least = d > FEW ? MANY_POINTS : SMALLEST;
+  return d <= MOST && n >= least && 4 * n >= m && n <= m && ntk_tile_both_at_once(kernel);
+}
 
 static bool is_mirrored(size_t n, const piece *p) { return p->column < n; }
 
 static double cost_of(size_t n, const piece *p) { return (double)p->rows * (double)p->columns * (is_mirrored(n, p) ? both_cost : 1); }
 
 /* Goes through the pieces, row by row; start with {0}. Columns of the triangle start at the row's own. */
-static bool next(size_t n, size_t m, piece *p) {
+static bool next(size_t n, size_t m, cut size, piece *p) {
   size_t end = p->column + p->columns, last = end <= n && p->rows ? n : m;
   if (!p->rows || end == m) {
     p->row += p->rows;
     if (p->row == n) return false;
-    p->rows = ntk_min_size(rows_for(n), n - p->row);
+    p->rows = ntk_min_size(size.rows, n - p->row);
     end = p->row;
     last = n;
   } else if (end == n) {
     last = m;
   }
   p->column = end;
-  p->columns = ntk_min_size(COLUMNS, last - end);
+  p->columns = ntk_min_size(size.columns, last - end);
   return true;
 }
 
@@ -70,12 +82,12 @@ static int by_cost(const void *left, const void *right) {
 }
 
 /* All pieces, the dearest first. */
-static ntk_error *list_pieces(size_t n, size_t m, piece **out, size_t *count) {
+static ntk_error *list_pieces(size_t n, size_t m, cut size, piece **out, size_t *count) {
   *count = 0;
-  for (piece p = {0}; next(n, m, &p);) ++*count;
+  for (piece p = {0}; next(n, m, size, &p);) ++*count;
   NTK_TRY(NTK_NEW(*count, out));
   *count = 0;
-  for (piece p = {0}; next(n, m, &p); ++*count) {
+  for (piece p = {0}; next(n, m, size, &p); ++*count) {
     (*out)[*count] = p;
     (*out)[*count].cost = cost_of(n, &p);
   }
@@ -89,11 +101,11 @@ static size_t dealt_to(size_t index, size_t ranks) {
   return place < ranks ? place : 2 * ranks - 1 - place;
 }
 
-ntk_error *ntk_mirror_imbalance(size_t n, size_t m, size_t ranks, double *out) {
+ntk_error *ntk_mirror_imbalance(size_t n, size_t m, size_t d, size_t ranks, double *out) {
   piece *pieces = NULL;
   size_t count;
   double *load = NULL, total = 0, most = 0;
-  ntk_error *err = list_pieces(n, m, &pieces, &count);
+  ntk_error *err = list_pieces(n, m, cut_of(n, d), &pieces, &count);
   if (!err) err = NTK_NEW(ranks, &load);
   for (size_t i = 0; !err && i < count; i++) {
     double *own = &load[dealt_to(i, ranks)];
@@ -128,8 +140,8 @@ static void apply_both(mirror *s, piece p, size_t row, size_t rows, size_t colum
 /* The square on the diagonal by strips, each against what is behind it. */
 static void on_diagonal(mirror *s, piece p) {
   size_t end = p.column + p.columns;
-  for (size_t row = 0; row < p.rows; row += STRIP) {
-    size_t rows = ntk_min_size(STRIP, p.rows - row), behind = p.row + row + rows;
+  for (size_t row = 0; row < p.rows; row += s->size.strip) {
+    size_t rows = ntk_min_size(s->size.strip, p.rows - row), behind = p.row + row + rows;
     apply(s, p, row, rows, p.row + row, rows);
     if (behind < end) apply_both(s, p, row, rows, behind, end - behind);
   }
@@ -190,13 +202,13 @@ static ntk_error *find_bounds(mirror *s) {
 }
 
 static ntk_error *create(mirror *s) {
-  size_t rows = rows_for(s->n), d = s->d, values = s->values ? s->n : 0;
+  size_t d = s->d, values = s->values ? s->n : 0;
   NTK_TRY(ntk_workspace_create(s->kernel, &s->workspace));
-  NTK_TRY(list_pieces(s->n, s->m, &s->pieces, &s->count));
-  NTK_TRY(NTK_NEW(rows, &s->row_value));
-  NTK_TRY(NTK_NEW(rows * d, &s->row_gradient));
-  NTK_TRY(NTK_NEW(COLUMNS, &s->column_value));
-  NTK_TRY(NTK_NEW(COLUMNS * d, &s->column_gradient));
+  NTK_TRY(list_pieces(s->n, s->m, s->size, &s->pieces, &s->count));
+  NTK_TRY(NTK_NEW(s->size.rows, &s->row_value));
+  NTK_TRY(NTK_NEW(s->size.rows * d, &s->row_gradient));
+  NTK_TRY(NTK_NEW(s->size.columns, &s->column_value));
+  NTK_TRY(NTK_NEW(s->size.columns * d, &s->column_gradient));
   s->sum_count = 2 * (values + s->n * d) + 1;
   NTK_TRY(NTK_NEW(s->sum_count, &s->sums));
   s->value.count = values;
@@ -217,6 +229,7 @@ static void release(mirror *s) {
 ntk_error *ntk_mirror_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *z, size_t n, const double *w, double *value,
                           double *gradient, bool *done) {
   mirror s = {.comm = comm, .kernel = kernel, .z = z, .n = n, .m = ntk_prepared_count(z), .d = ntk_kernel_dimension(kernel), .w = w};
+  s.size = cut_of(n, s.d);
   s.values = value != NULL;
   *done = false;
   ntk_error *err = ntk_agree(comm, create(&s));

@@ -15,7 +15,7 @@ bool ntk_mirror_fits(const ntk_kernel *kernel, size_t n, size_t m);
 NTK_CHECKED ntk_error *ntk_mirror_sum(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *z, size_t n, const double *w, double *value,
                                       double *gradient, bool *done);
 
-/** How much more than the mean the busiest of `ranks` has to evaluate. Not collective. */
-NTK_CHECKED ntk_error *ntk_mirror_imbalance(size_t n, size_t m, size_t ranks, double *out);
+/** How much more than the mean the busiest of `ranks` has to evaluate, points of d coordinates. Not collective. */
+NTK_CHECKED ntk_error *ntk_mirror_imbalance(size_t n, size_t m, size_t d, size_t ranks, double *out);
 
 #endif

@@ -1,10 +1,12 @@
-/** A tile of a chain with gradients in both points: each pair is evaluated once. For few coordinates and one weight column. */
+/** A tile of a chain with gradients in both points: each pair is evaluated once. For one weight column. */
+#include <cblas.h>
 #include <string.h>
 
 #include "base/numbers.h"
+#include "kernel/centre.h"
 #include "kernel/chain.h"
 
-bool ntk_both_fits(const ntk_kernel *kernel) { return kernel->chain && kernel->dimension <= NTK_DIRECT_DIMENSION; }
+bool ntk_both_fits(const ntk_kernel *kernel) { return kernel->chain > 0; }
 
 /* What one row gives to itself and to the columns of its block. */
 static void add_row(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, ntk_block block, const ntk_both *both) {
@@ -35,7 +37,7 @@ static void add_row(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *
   if (both->other_value) kernel->engine->add(block.groups, left, result.k, w->columns);
 }
 
-void ntk_both_apply(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, const ntk_both *both) {
+static void few_coordinates(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, const ntk_both *both) {
   size_t d = kernel->dimension;
   for (size_t column = 0; column < tile->columns; column += NTK_BLOCK) {
     size_t count = ntk_min_size(NTK_BLOCK, tile->columns - column);
@@ -53,5 +55,105 @@ void ntk_both_apply(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *
                        both->other_gradient + (column + j) * d);
       if (both->other_value) both->other_value[column + j] += w->columns[j];
     }
+  }
+}
+
+/* --- many coordinates: the products of a panel serve both directions, and the sums of the columns are a transposed product ----------------- */
+
+/* Arrays of w->across: over a panel's columns the coefficients of z, the sums of left b, then rows of d coordinates. */
+static double *column_radial(const ntk_workspace *w) { return w->across; }
+static double *column_pull(const ntk_workspace *w) { return w->across + NTK_PANEL_COLUMNS; }
+static double *column_sums(const ntk_workspace *w) { return w->across + 2 * NTK_PANEL_COLUMNS; }
+
+/* A panel of the tile; indices relative to it. */
+typedef struct {
+  size_t row, rows, column, columns;
+} panel;
+
+/* Marked pairs of row i of the panel and columns j on, whose difference would be lost in the products. */
+static void add_marked(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, ntk_block block, size_t i, size_t j) {
+  size_t d = kernel->dimension;
+  const double *x = tile->x->inputs + block.row * d;
+  double *weighted = w->weighted + i * NTK_PANEL_COLUMNS + j, *across = w->values + i * NTK_PANEL_COLUMNS + j;
+  for (size_t k = 0; k < block.count; k++) {
+    if (!(w->scratch[k] > 0)) continue;
+    const double *z = tile->z->inputs + (block.column + k) * d;
+    kernel->engine->add_difference(d, weighted[k], z, x, w->gradient + i * d);
+    kernel->engine->add_difference(d, across[k], x, z, column_sums(w) + (j + k) * d);
+    weighted[k] = across[k] = 0;
+  }
+}
+
+/* Row i of the panel against the block of its columns j on. w b goes to w->weighted, left b to w->values. */
+static void add_block(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, ntk_block block, size_t i, size_t j, const ntk_both *both) {
+  const ntk_engine *engine = kernel->engine;
+  size_t row = block.row - tile->row, groups = block.groups, at = i * NTK_PANEL_COLUMNS + j;
+  double left = both->left[row], *across = w->values + at;
+  ntk_result result = ntk_evaluate_both(kernel, w, tile, block, w->products + at);
+  ntk_reduction reduction = {.groups = groups,
+                             .dimension = kernel->dimension,
+                             .weights = w->weights + j,
+                             .a = result.a,
+                             .b = result.b,
+                             .offset = result.offset,
+                             .scale = result.scale,
+                             .weighted = w->weighted + at};
+  w->radial[i] += engine->reduce(&reduction);
+  memset(across, 0, groups * NTK_LANES * sizeof *across);
+  engine->add(groups, left, result.b, across);
+  engine->add(groups, left * result.scale, result.s, column_radial(w) + j);
+  engine->add(groups, left * result.offset, w->ones, column_radial(w) + j);
+  if (result.marked) add_marked(kernel, w, tile, block, i, j);
+  engine->add(groups, 1, across, column_pull(w) + j);
+  w->pull[i] += engine->dot(groups, w->weighted + at, w->ones);
+  if (both->value) both->value[row] += engine->dot(groups, w->weights + j, result.k);
+  if (both->other_value) engine->add(groups, left, result.k, w->columns + j);
+}
+
+static void add_panel(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, panel p, const ntk_both *both) {
+  size_t d = kernel->dimension, row = tile->row + p.row, column = tile->column + p.column;
+  int m = (int)p.rows, n = (int)p.columns, k = (int)d;
+  const double *x = ntk_centred(tile->x) + row * d, *z = ntk_centred(tile->z) + column * d;
+  ntk_panel_products(w, tile, p.row, p.rows, p.column, p.columns);
+  memset(w->gradient, 0, p.rows * d * sizeof *w->gradient);
+  memset(w->radial, 0, p.rows * sizeof *w->radial);
+  memset(w->pull, 0, p.rows * sizeof *w->pull);
+  for (size_t j = 0; j < p.columns; j += NTK_BLOCK) {
+    size_t count = ntk_min_size(NTK_BLOCK, p.columns - j);
+    ntk_block block = {.column = column + j, .count = count, .groups = (count + NTK_LANES - 1) / NTK_LANES};
+    ntk_evaluate_columns(kernel, w, tile, block);
+    for (size_t i = 0; i < p.rows; i++) {
+      block.row = row + i;
+      add_block(kernel, w, tile, block, i, j, both);
+    }
+  }
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, k, n, 1, w->weighted, NTK_PANEL_COLUMNS, z, k, 1, w->gradient, k);
+  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, k, m, 1, w->values, NTK_PANEL_COLUMNS, x, k, 1, column_sums(w), k);
+  for (size_t i = 0; i < p.rows; i++)
+    ntk_finish_gradient(kernel, tile->x, row + i, w->gradient + i * d, w->pull[i], w->radial[i], both->gradient + (p.row + i) * d);
+}
+
+static void many_coordinates(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, const ntk_both *both) {
+  size_t d = kernel->dimension;
+  for (size_t column = 0; column < tile->columns; column += NTK_PANEL_COLUMNS) {
+    size_t columns = ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - column);
+    ntk_copy_weights(w, columns, 1, both->right + column);
+    memset(w->columns, 0, NTK_PANEL_COLUMNS * sizeof *w->columns);
+    memset(w->across, 0, (2 * NTK_PANEL_COLUMNS + columns * d) * sizeof *w->across);
+    for (size_t row = 0; row < tile->rows; row += NTK_PANEL_ROWS)
+      add_panel(kernel, w, tile, (panel){row, ntk_min_size(NTK_PANEL_ROWS, tile->rows - row), column, columns}, both);
+    for (size_t j = 0; j < columns; j++) {
+      ntk_finish_gradient(kernel, tile->z, tile->column + column + j, column_sums(w) + j * d, column_pull(w)[j], column_radial(w)[j],
+                          both->other_gradient + (column + j) * d);
+      if (both->other_value) both->other_value[column + j] += w->columns[j];
+    }
+  }
+}
+
+void ntk_both_apply(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, const ntk_both *both) {
+  if (w->products) {
+    many_coordinates(kernel, w, tile, both);
+  } else {
+    few_coordinates(kernel, w, tile, both);
   }
 }

@@ -110,6 +110,20 @@ ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, cons
   return (ntk_result){state + NTK_R * NTK_BLOCK, state + NTK_DELTA_A * NTK_BLOCK, state + NTK_R_B * NTK_BLOCK, NULL, tangent, -1, marked};
 }
 
+void ntk_finish_gradient(const ntk_kernel *kernel, const ntk_prepared *points, size_t i, const double *sum, double pull, double radial,
+                         double *gradient) {
+  size_t at = i * points->dimension;
+  kernel->engine->finish(&(ntk_finish){.dimension = points->dimension,
+                                       .scale = 1 / (double)points->dimension,
+                                       .pull = pull,
+                                       .radial = radial,
+                                       .sum = sum,
+                                       .centred = ntk_centred(points) + at,
+                                       .x = points->inputs + at,
+                                       .factors = points->factors ? points->factors + at : NULL,
+                                       .gradient = gradient});
+}
+
 void ntk_add_gradient(const ntk_prepared *points, size_t i, const double *sum, size_t stride, double radial, double *gradient) {
   size_t d = points->dimension;
   const double *x = points->inputs + i * d, *factor = points->factors ? points->factors + i * d : NULL;

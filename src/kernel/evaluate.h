@@ -25,12 +25,20 @@ void ntk_copy_weights(ntk_workspace *workspace, size_t count, size_t c, const do
 /** Before rows of `tile` are evaluated against the columns of `block` (whose row does not matter). */
 void ntk_evaluate_columns(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block);
 
+/** x.z of a panel of the tile (indices relative to it), less the centre of both, into workspace->products. Lanes behind the last column are 0, so that
+ *  what they give is finite. */
+void ntk_panel_products(ntk_workspace *workspace, const ntk_tile *tile, size_t row, size_t rows, size_t column, size_t columns);
+
 /** `products`: x.z of the block's columns when the dimension is above NTK_DIRECT_DIMENSION. */
 ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products,
                         bool gradient);
 
 /** gradient (d) += what is left of point i: factor/d (sum + radial x), sum[a*stride] the part of coordinate a along differences. */
 void ntk_add_gradient(const ntk_prepared *points, size_t i, const double *sum, size_t stride, double radial, double *gradient);
+
+/** The same where matrix products have summed differences to the centre, with coefficients that add up to `pull`. */
+void ntk_finish_gradient(const ntk_kernel *kernel, const ntk_prepared *points, size_t i, const double *sum, double pull, double radial,
+                         double *gradient);
 
 /** ntk_evaluate() with gradients in both points, for chains. */
 ntk_result ntk_evaluate_both(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products);

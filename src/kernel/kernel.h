@@ -31,8 +31,7 @@ void ntk_kernel_isas(ntk_text *out);
 /** NTK_E_USAGE where NTKGAN_ISA names none of them. */
 NTK_CHECKED ntk_error *ntk_kernel_check_isa(void);
 
-/** Whether ntk_tile_apply_both() evaluates each pair once for gradients in both points: chains of dense layers with piecewise linear activations, at
- *  most 16 coordinates. */
+/** Whether ntk_tile_apply_both() evaluates each pair once for gradients in both points: chains of dense layers with piecewise linear activations. */
 bool ntk_tile_both_at_once(const ntk_kernel *kernel);
 
 /** ntk_prepare() in stages, for those who let several processes fill one memory: each has an object of its own and gives it the memory that they share. A

@@ -83,7 +83,7 @@ struct ntk_workspace {
   ntk_chain_step *chain;     /* of a chain: its activations for the columns of now */
   double *weights;           /* NTK_PANEL_COLUMNS, zero-padded copy of weight column 0 */
   double *columns;           /* NTK_PANEL_COLUMNS: sums over the rows */
-  double *across;            /* (1 + d) NTK_PANEL_COLUMNS: the same of gradients, the coefficient of z first (chains of few coordinates) */
+  double *across;            /* (2 + d) NTK_PANEL_COLUMNS: the same of gradients, the coefficient of z first (chains): both.c */
   double *ones;              /* NTK_BLOCK */
   double *products;          /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: x.z of a panel (large d) */
   double *values;            /* NTK_PANEL_ROWS x NTK_PANEL_COLUMNS: k of a panel (several weight columns) */

@@ -15,14 +15,14 @@ typedef struct {
   size_t row, rows, column, columns;
 } panel;
 
-/* x.z of the panel, less the centre of both, into workspace->products. Lanes behind the last column are 0, so that what they give is finite. */
-static void multiply(ntk_workspace *workspace, const ntk_tile *tile, panel p) {
-  int d = (int)tile->x->dimension;
-  size_t row = tile->row + p.row, column = tile->column + p.column;
-  const double *x = ntk_centred(tile->x) + row * (size_t)d, *z = ntk_centred(tile->z) + column * (size_t)d;
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p.rows, (int)p.columns, d, 1, x, d, z, d, 0, workspace->products, NTK_PANEL_COLUMNS);
-  for (size_t i = 0; i < p.rows; i++) {
-    for (size_t j = p.columns; j % NTK_LANES; j++) workspace->products[i * NTK_PANEL_COLUMNS + j] = 0;
+void ntk_panel_products(ntk_workspace *workspace, const ntk_tile *tile, size_t row, size_t rows, size_t column, size_t columns) {
+  size_t d = tile->x->dimension;
+  int width = (int)d;
+  const double *x = ntk_centred(tile->x) + (tile->row + row) * d, *z = ntk_centred(tile->z) + (tile->column + column) * d;
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)columns, width, 1, x, width, z, width, 0, workspace->products,
+              NTK_PANEL_COLUMNS);
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = columns; j % NTK_LANES; j++) workspace->products[i * NTK_PANEL_COLUMNS + j] = 0;
   }
 }
 
@@ -41,7 +41,7 @@ typedef void (*block_function)(void *context, const ntk_block *block, const ntk_
 
 static void each_block(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, panel p, bool gradient, block_function use,
                        void *context) {
-  if (workspace->products) multiply(workspace, tile, p);
+  if (workspace->products) ntk_panel_products(workspace, tile, p.row, p.rows, p.column, p.columns);
   for (size_t j = 0; j < p.columns; j += NTK_BLOCK) {
     ntk_evaluate_columns(kernel, workspace, tile, block_of(tile, p, 0, j));
     for (size_t i = 0; i < p.rows; i++) {
@@ -164,11 +164,15 @@ static void finish_panel(const apply_context *c, panel p, const double *w) {
 /* The gradients of a chunk's rows. */
 static void finish_rows(const apply_context *c, size_t row, size_t rows, double *gradient) {
   size_t d = c->kernel->dimension;
-  const double *x = ntk_centred(c->tile->x) + (c->tile->row + row) * d, *pull = c->workspace->pull;
+  const ntk_workspace *w = c->workspace;
   for (size_t i = 0; i < rows; i++) {
-    double *sum = c->workspace->gradient + i * d;
-    for (size_t a = 0; pull && a < d; a++) sum[a] -= pull[i] * x[i * d + a];
-    ntk_add_gradient(c->tile->x, c->tile->row + row + i, sum, 1, c->workspace->radial[i], gradient + (row + i) * d);
+    size_t point = c->tile->row + row + i;
+    double *out = gradient + (row + i) * d;
+    if (w->pull) {
+      ntk_finish_gradient(c->kernel, c->tile->x, point, w->gradient + i * d, w->pull[i], w->radial[i], out);
+    } else {
+      ntk_add_gradient(c->tile->x, point, w->gradient + i * d, 1, w->radial[i], out);
+    }
   }
 }
 

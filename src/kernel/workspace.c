@@ -34,7 +34,7 @@ ntk_error *ntk_dense_workspace(const ntk_kernel *kernel, ntk_workspace *w) {
   NTK_TRY(NTK_NEW(NTK_PANEL_ROWS * kernel->dimension, &w->gradient));
   NTK_TRY(NTK_NEW(NTK_PANEL_ROWS, &w->radial));
   NTK_TRY(allocate_packed(kernel, w));
-  if (kernel->chain && kernel->dimension <= NTK_DIRECT_DIMENSION) NTK_TRY(NTK_NEW((1 + kernel->dimension) * NTK_PANEL_COLUMNS, &w->across));
+  if (kernel->chain) NTK_TRY(make_room((2 + kernel->dimension) * NTK_PANEL_COLUMNS, &w->across));
   if (kernel->dimension <= NTK_DIRECT_DIMENSION) return NULL;
   NTK_TRY(NTK_NEW(NTK_PANEL_ROWS, &w->pull));
   NTK_TRY(make_room(panel, &w->products));

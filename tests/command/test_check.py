@@ -1,3 +1,4 @@
+# ranks: 1
 """Mistakes in studies are told with file, line and column before anything starts; help, list and schema agree with the reader."""
 
 import json

@@ -1,4 +1,4 @@
-# ranks: 2
+# ranks: 1
 """Fields through the real command: grids, lines and slices in runs and one-shot, against f at the same points one by one."""
 
 import h5py

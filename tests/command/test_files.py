@@ -1,3 +1,4 @@
+# ranks: 1
 """Files that the C layer writes, as Python users open them."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# ranks: 1
 """Particle flows and trained discriminators against reference trajectories in double precision (tests/data/flows.h5, from GAN(TK)^2's own
 loss functions; `tol` of each case is what a correct other implementation may differ by)."""
 

@@ -1,3 +1,4 @@
+# ranks: 1
 """What drives the fake points: symmetry of the velocities' Jacobian, the gradient through the discriminator's training, Euler's floor, and the
 symmetries that every loss has."""
 

@@ -1,4 +1,4 @@
-# ranks: 2
+# ranks: 1
 """Generators that start as a random network: fresh samples and minibatches through the real command, against NumPy with matrices of `gram` and gradients
 of `field`, and against a wide finite network trained by gradient descent."""
 

@@ -1,4 +1,4 @@
-# ranks: 2
+# ranks: 1
 """Generators, integrators, optimizers and annealing through the real command, against NumPy with matrices of `gram` and gradients of `field`."""
 
 import json

@@ -1,3 +1,4 @@
+# ranks: 2
 """Convolutional networks of any shape against the definition (image_oracle.py): random filters, strides, paddings, pools and branches."""
 
 import concurrent.futures

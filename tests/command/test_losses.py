@@ -1,3 +1,4 @@
+# ranks: 1
 """Training with every loss, for a time, against independent oracles: the weights' equation integrated by SciPy with derivatives made from the
 definitions (Nowozin et al. 2016), closed forms for one pair of points, and divergences of measures with shared atoms."""
 

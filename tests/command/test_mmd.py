@@ -1,3 +1,4 @@
+# ranks: 1
 """The command `mmd`: against sums of the kernel matrix, its tests, long evaluations."""
 
 import json

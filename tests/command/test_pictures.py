@@ -1,4 +1,4 @@
-# ranks: 2
+# ranks: 1
 """`tools/plot.py` on a study with fields, run by the real command: planes, lines, what a lone point meets; and what the pictures rest on."""
 
 import itertools

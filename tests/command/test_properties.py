@@ -1,3 +1,4 @@
+# ranks: 1
 """Properties of kernels that hold for every architecture, and two oracles that need no other software: networks of finite width, and the spectrum of
 the circle."""
 

@@ -1,4 +1,4 @@
-# ranks: 2
+# ranks: 1
 """record.theory: losses, dissipation and true rates of flows, against NumPy with matrices of `gram` and the laws of the theory."""
 
 import h5py

@@ -1,3 +1,4 @@
+# ranks: 1
 """What the theory says of trained discriminators and flows, through the real command."""
 
 import json

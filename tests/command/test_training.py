@@ -1,3 +1,4 @@
+# ranks: 1
 """What a discriminator starts from (f0) and what it keeps from one generator step to the next, against SciPy and NumPy in the large: the sum over
 all past centres is formed here from gram matrices, one training after another."""
 

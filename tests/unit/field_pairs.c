@@ -1,4 +1,4 @@
-// ranks: 1 2 3; each instruction set
+// ranks: 1 2 3
 // Sums over pairs: against the whole matrix, and the same to the last bit on any number of ranks, interrupted or not.
 #include <math.h>
 

@@ -1,4 +1,4 @@
-// ranks: 1 2 3 4; each instruction set
+// ranks: 1 2 3 4
 // Distributed kernel sums and operators: right, and the same to the last bit on any number of ranks, stored or recomputed.
 #include <math.h>
 
@@ -154,6 +154,44 @@ static void sums_at_own_centres(void **state) {
     }
 }
 
+/* The same for many coordinates, around the origin and far from it, with and without a centre: panels, whole and not, and marked pairs. */
+static void sums_at_own_centres_of_many_coordinates(void **state) {
+  (void)state;
+  const size_t dimensions[] = {20, 70}, counts[] = {300, 1030}, centres[] = {500, 1300};
+  for (size_t i = 0; i < 8; i++) {
+    const size_t d = dimensions[i % 2], n = counts[i % 2], m = centres[i % 2];
+    const char *network =
+        i & 4 ? "{type: mlp, depth: 1, activation: relu, input_transform: tanh}" : "{type: mlp, depth: 2, activation: relu, bias_stddev: 0.5}";
+    ntk_kernel *kernel = NULL;
+    ntk_prepared *z = NULL, *copy = NULL;
+    double *x = normals(m * d, 2), *w = normals(m, 3), *value[3], *gradient[3];
+    for (size_t k = 0; k < 3; k++) value[k] = normals(n, 1), gradient[k] = normals(n * d, 1);
+    for (size_t a = 0; a < d; a++) x[5 * d + a] = x[250 * d + a] = x[a]; /* coincident points */
+    for (size_t a = 0; a < d; a++) x[7 * d + a] = x[a] + 1e-8 * x[d + a];
+    for (size_t a = 0; a < m * d; a++) x[a] = i & 2 ? x[a] / 100 + 0.5 : x[a];
+    OK(ntk_kernel_parse(network, "ntk", d, &kernel));
+    if (i & 2) OK(ntk_kernel_set_centre(kernel, m, x));
+    OK(ntk_prepare(kernel, m, x, &z));
+    OK(ntk_prepare(kernel, n, x, &copy));
+    OK(ntk_field_sum_first(&world, kernel, z, n, z, 1, w, value[0], gradient[0]));
+    OK(ntk_field_sum_first(&self, kernel, z, n, z, 1, w, value[1], gradient[1]));
+    OK(ntk_field_sum(&self, kernel, copy, z, 1, w, value[2], gradient[2]));
+    assert_memory_equal(value[0], value[1], n * sizeof(double));
+    assert_memory_equal(gradient[0], gradient[1], n * d * sizeof(double));
+    assert_memory_not_equal(gradient[0], gradient[2], n * d * sizeof(double)); /* each in its own way */
+    double size[2] = {0, 0};
+    for (size_t j = 0; j < n; j++) size[0] = fmax(size[0], fabs(value[2][j]));
+    for (size_t j = 0; j < n * d; j++) size[1] = fmax(size[1], fabs(gradient[2][j]));
+    for (size_t j = 0; j < n; j++) CLOSE(value[0][j], value[2][j], 1e-13 * size[0]);
+    for (size_t j = 0; j < n * d; j++) CLOSE(gradient[0][j], gradient[2][j], 1e-13 * size[1]);
+    ntk_prepared_free(&z);
+    ntk_prepared_free(&copy);
+    ntk_kernel_free(&kernel);
+    for (size_t k = 0; k < 3; k++) free(value[k]), free(gradient[k]);
+    free(x), free(w);
+  }
+}
+
 /* Terms of very different size, in two orders; and what is too large. */
 static void fixed_sums_have_no_order(void **state) {
   (void)state;
@@ -305,7 +343,7 @@ static void pieces_of_a_step_are_dealt_evenly(void **state) {
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     for (size_t ranks = 1; ranks <= (sizes[i] < 4000 ? 8 : 16); ranks++) {
       double imbalance = -1;
-      OK(ntk_mirror_imbalance(sizes[i], 2 * sizes[i], ranks, &imbalance));
+      OK(ntk_mirror_imbalance(sizes[i], 2 * sizes[i], 2, ranks, &imbalance));
       assert_true(imbalance > -1e-12 && imbalance < (sizes[i] < 4000 ? 0.04 : 0.03)); /* 500: few pieces */
     }
 }
@@ -328,6 +366,7 @@ int main(int argc, char **argv) {
                                      cmocka_unit_test(sums_over_pieces_of_points),
                                      cmocka_unit_test(ranks_change_no_bit),
                                      cmocka_unit_test(sums_at_own_centres),
+                                     cmocka_unit_test(sums_at_own_centres_of_many_coordinates),
                                      cmocka_unit_test(fixed_sums_have_no_order),
                                      cmocka_unit_test(pieces_of_a_step_are_dealt_evenly),
                                      cmocka_unit_test(matrices_are_symmetric_and_the_same_on_any_number_of_ranks),

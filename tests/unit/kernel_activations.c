@@ -1,4 +1,4 @@
-// ranks: 1; each instruction set
+// ranks: 1
 #include "kernel/function.h"
 #include "kernel/quadrature.h"
 #include "unit/kernel_fixture.h"

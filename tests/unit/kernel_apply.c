@@ -1,4 +1,4 @@
-// ranks: 1; each instruction set
+// ranks: 1
 #include "unit/kernel_fixture.h"
 
 enum { N = 150, M = 420, C = 3, MOST = 40 };
@@ -57,7 +57,7 @@ static void apply_is_the_product(void **state) {
 /* A tile's both directions are the tile and the transposed tile, whichever of the other results are asked for. */
 static void both_directions_are_two_tiles(void **state) {
   (void)state;
-  const size_t dimensions[] = {2, 3, 7, 20}, row = 11, rows = N - 11, column = 5, columns = M - 5 - 9;
+  const size_t dimensions[] = {2, 20, 7, MOST}, row = 11, rows = N - 11, column = 5, columns = M - 5 - 9;
   arrays *a = calloc(1, sizeof *a);
   double *other = calloc(2 * M * MOST, sizeof *other), *expected = calloc((N + M) * (C + MOST), sizeof *expected);
   for (size_t i = 0; i < NETWORK_COUNT; i++) {

@@ -1,4 +1,4 @@
-// ranks: 1; each instruction set
+// ranks: 1
 #include "unit/kernel_fixture.h"
 
 /* Central differences of the values, for every network, kind and a dimension of each input path. */

@@ -1,4 +1,4 @@
-// ranks: 1; each instruction set
+// ranks: 1
 #include "kernel/kernel.h"
 #include "unit/kernel_fixture.h"
 
@@ -145,6 +145,21 @@ static void special_images_are_finite(void **state) {
         fail_msg("%s: gradient[%zu] = %.10g at x = z, half of the diagonal's %.10g", IMAGE_NETWORKS[i], a, gradients[a], half);
     }
   }
+}
+
+/* A normalised channel that is alone is a sign: behind it pairs of pixels are on a line up to rounding, and nothing depends on their sizes. */
+static void sizes_of_a_lone_normalised_channel_do_not_matter(void **state) {
+  (void)state;
+  enum { N = 40, PIXELS = 6 };
+  double x[N * PIXELS], gradients[N * N * PIXELS];
+  for (size_t i = 0; i < N * PIXELS; i++) x[i] = (i * 7 % 3 ? 1 : -1) * (0.5 + fmod(0.618 * (double)i, 1));
+  pairing p = pairing_make(
+      "{type: layers, image: {height: 2, width: 3, channels: 1}, layers: [{conv: {size: 1}}, layer_norm, "
+      "activation: {leaky_relu: {slope: 0.2}}, {conv: {size: [1, 2]}}, activation: gelu, flatten, dense]}",
+      "ntk", PIXELS, N, x, N, x);
+  ntk_tile_gradients(p.kernel, p.workspace, pairing_tile(&p), gradients, N);
+  for (size_t j = 0; j < N * N * PIXELS; j++) CLOSE(gradients[j], 0, 1e-10);
+  pairing_free(&p);
 }
 
 static void assert_same_kernel(const char *a, const char *b, size_t d, double tolerance) {
@@ -321,6 +336,7 @@ int main(void) {
       cmocka_unit_test(gradients_are_derivatives),
       cmocka_unit_test(tiles_agree_and_are_symmetric),
       cmocka_unit_test(special_images_are_finite),
+      cmocka_unit_test(sizes_of_a_lone_normalised_channel_do_not_matter),
       cmocka_unit_test(layers_spell_out_a_multilayer_perceptron),
       cmocka_unit_test(residual_and_parallel_are_sums),
       cmocka_unit_test(one_pixel_is_a_vector),

@@ -29,6 +29,7 @@ const ntk_engine NTK_TILE(ntk_engine) = {
     .add_difference = NTK_TILE(ntk_reduce_add_difference),
     .reduce = NTK_TILE(ntk_reduce_gradient),
     .reduce_both = NTK_TILE(ntk_reduce_both),
+    .finish = NTK_TILE(ntk_reduce_finish),
     .features = NTK_TILE(ntk_series_features),
     .gaussian = &NTK_TILE(ntk_gaussian),
     .gaussian_single = &NTK_TILE(ntk_gaussian_single),

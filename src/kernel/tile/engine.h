@@ -155,6 +155,15 @@ typedef struct {
   size_t other_stride;
 } ntk_both_reduction;
 
+/** What is left of a point's gradient where sum[a] = sum_j B_j (z_aj - c_a), and `pull` the sum of B: gradient[a] += scale (sum[a] - pull (x_a - c_a) +
+ *  radial x_a), times factors[a] unless that is NULL. */
+typedef struct {
+  size_t dimension;
+  double scale, pull, radial;
+  const double *sum, *centred, *x, *factors;
+  double *gradient;
+} ntk_finish;
+
 typedef struct {
   void (*input)(const ntk_input *input); /* dimension <= NTK_DIRECT_DIMENSION, direct differences */
   /* From x.z. Returns how many columns are so close to x or to its line that rounding shows; they have scratch[j] = 1, else 0. The caller puts
@@ -169,6 +178,7 @@ typedef struct {
   void (*add_difference)(size_t count, double factor, const double *a, const double *b, double *sum); /* sum += factor (a - b) */
   double (*reduce)(const ntk_reduction *reduction);
   double (*reduce_both)(const ntk_both_reduction *both);
+  void (*finish)(const ntk_finish *finish);
   void (*features)(const ntk_hermite *h, size_t count, double *gamma);
   /* out[entry] = scale times the interpolant at a position; for NTK_LANES of each to (or `add`: added to) out[entry*stride + lane]. */
   void (*feature_row)(const ntk_octave_run *run, double position, double scale, double *out);

@@ -15,6 +15,8 @@
 
 /** delta or its distance to an end of its range, relative: below, it is rounding and counts as 0. */
 #define NTK_IMAGE_ROUNDING 4e-15
+/** Likewise its distance from the squared difference of the roots, relative to that difference times their sum: roots are rounded. */
+#define NTK_IMAGE_ROOTS_ROUNDING 4e-16
 
 /** Pairs of positions in the order of a field's elements: `lines` times `count` of them, from line to line `step` positions and `element_step`
  *  elements further. */

@@ -50,7 +50,7 @@ NTK_INLINE void rectify(const ntk_image_pointwise *w, position at, const bool gi
     if (given) {
       double delta = in_delta[j], sum = at.row_root + at.root[j], most = sum * sum;
       double below = delta - gap * gap, above = most - delta;
-      below = below > NTK_IMAGE_ROUNDING * delta ? below : 0;
+      below = below > NTK_IMAGE_ROUNDING * delta + NTK_IMAGE_ROOTS_ROUNDING * fabs(gap) * sum ? below : 0;
       above = above > NTK_IMAGE_ROUNDING * most ? above : 0;
       double close = 0.5 * inverse * (r < 0 ? above : below);
       u = u > WIDE_ANGLE ? u : close;

@@ -7,6 +7,7 @@
 #ifndef NTK_KERNEL_TILE_LAYER_H
 #define NTK_KERNEL_TILE_LAYER_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -97,7 +98,7 @@ NTK_INLINE ntk_pair ntk_image_pair_of(double q, double root, double s, double co
   double d = given ? delta : sum - 2 * r;
   d = !given && d < NTK_IMAGE_ROUNDING * sum ? 0 : d;
   double below = d - least, above = most - d;
-  below = below > NTK_IMAGE_ROUNDING * d ? below : 0;
+  below = below > NTK_IMAGE_ROUNDING * d + NTK_IMAGE_ROOTS_ROUNDING * fabs(gap) * roots ? below : 0;
   above = above > NTK_IMAGE_ROUNDING * most ? above : 0;
   return (ntk_pair){.r = r, .s2 = 0.25 * below * above, .delta = d, .p = q - s, .s = s, .root = column_root};
 }

@@ -15,6 +15,7 @@ void NTK_TILE(ntk_reduce_add)(size_t groups, double factor, const double *a, dou
 void NTK_TILE(ntk_reduce_add_difference)(size_t count, double factor, const double *a, const double *b, double *sum);
 double NTK_TILE(ntk_reduce_gradient)(const ntk_reduction *reduction);
 double NTK_TILE(ntk_reduce_both)(const ntk_both_reduction *both);
+void NTK_TILE(ntk_reduce_finish)(const ntk_finish *f);
 void NTK_TILE(ntk_series_features)(const ntk_hermite *h, size_t count, double *gamma);
 void NTK_TILE(ntk_feature_row)(const ntk_octave_run *run, double position, double scale, double *out);
 void NTK_TILE(ntk_feature_lanes)(const ntk_octave_run *run, const double *position, const double *scale, bool add, double *out, size_t stride);

@@ -92,3 +92,18 @@ double NTK_TILE(ntk_reduce_both)(const ntk_both_reduction *both) {
   }
   return sum;
 }
+
+NTK_INLINE void finish(const ntk_finish *f, const bool transformed) {
+  const double scale = f->scale, pull = f->pull, radial = f->radial, *sum = f->sum, *centred = f->centred, *x = f->x, *factors = f->factors;
+  double *gradient = f->gradient;
+#pragma omp simd
+  for (size_t a = 0; a < f->dimension; a++) gradient[a] += (transformed ? scale * factors[a] : scale) * (sum[a] - pull * centred[a] + radial * x[a]);
+}
+
+void NTK_TILE(ntk_reduce_finish)(const ntk_finish *f) {
+  if (f->factors) {
+    finish(f, true);
+  } else {
+    finish(f, false);
+  }
+}
