@@ -138,7 +138,7 @@ static ntk_error *evaluate(ntk_discriminator *d, field_job *job) {
   double mass = 1;
   if (!job->alone) return train_and_evaluate(d, job, &job->fake, 0, job->n);
   for (size_t p = 0; p < job->n; p++) {
-    ntk_measure fake = {1, job->d, (double *)(uintptr_t)(job->x + p * job->d), &mass}; /* only read */
+    ntk_measure fake = {.n = 1, .d = job->d, .x = (double *)(uintptr_t)(job->x + p * job->d), .mass = &mass}; /* only read */
     NTK_TRY(train_and_evaluate(d, job, &fake, p, 1));
   }
   return NULL;

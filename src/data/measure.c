@@ -9,9 +9,9 @@
 #include "io/points.h"
 
 void ntk_measure_free(ntk_measure *m) {
-  free(m->x);
+  ntk_area_free(&(ntk_area){m->x, m->mapped});
   free(m->mass);
-  *m = (ntk_measure){0, 0, NULL, NULL};
+  *m = (ntk_measure){0};
 }
 
 /* Equal masses for points that are there. */
@@ -22,7 +22,7 @@ static ntk_error *equal_masses(ntk_measure *m) {
 }
 
 ntk_error *ntk_measure_uniform(size_t n, size_t d, const double *x, ntk_measure *out) {
-  *out = (ntk_measure){n, d, NULL, NULL};
+  *out = (ntk_measure){.n = n, .d = d};
   ntk_error *err = NTK_NEW(n * d, &out->x);
   if (!err && n > 0) memcpy(out->x, x, n * d * sizeof *x);
   if (!err) err = equal_masses(out);
@@ -31,7 +31,7 @@ ntk_error *ntk_measure_uniform(size_t n, size_t d, const double *x, ntk_measure 
 }
 
 ntk_error *ntk_measure_read(const char *path, ntk_measure *out) {
-  *out = (ntk_measure){0, 0, NULL, NULL};
+  *out = (ntk_measure){0};
   NTK_TRY(ntk_points_read(path, &out->n, &out->d, &out->x));
   ntk_error *err = equal_masses(out);
   if (err) ntk_measure_free(out);
@@ -166,7 +166,7 @@ ntk_error *ntk_measure_create(const ntk_value *entry, ntk_rng rng, ntk_measure *
   const ntk_source *source = ntk_source_of(entry);
   const ntk_value *parameters = ntk_choice_parameters(entry);
   ntk_error *err = NULL;
-  *out = (ntk_measure){0, 0, NULL, NULL};
+  *out = (ntk_measure){0};
   NTK_TRY_OUT(load(source, parameters, rng, out));
   NTK_TRY_OUT(load_weights(parameters, out));
   if (ntk_get_bool(parameters, "shuffle")) shuffle(rng, out);

@@ -12,9 +12,17 @@
 #include "base/comm.h"
 #include "kernel/kernel.h"
 
+/** n points, row-major n x d (the kernel's dimension); borrowed. */
+typedef struct {
+  size_t n;
+  const double *x;
+} ntk_point_array;
+
 /** ntk_prepare() by all ranks together: a node's ranks prepare a part of the points each, in memory that they share (few points: each rank all of them, in
  *  its own). x is the same on every rank. Release with ntk_prepared_free(), each rank by itself; errors leave *out NULL. */
 NTK_CHECKED ntk_error *ntk_field_prepare(const ntk_comm *comm, const ntk_kernel *kernel, size_t n, const double *x, ntk_prepared **out);
+/** The same for two sets, one behind the other. */
+NTK_CHECKED ntk_error *ntk_field_prepare_both(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_point_array sets[2], ntk_prepared **out);
 /** New coordinates (count x d) for the first `count` of such points, where ntk_prepared_can_move(). */
 NTK_CHECKED ntk_error *ntk_field_move(const ntk_comm *comm, const ntk_kernel *kernel, size_t count, const double *x, ntk_prepared *points);
 
@@ -25,12 +33,6 @@ NTK_CHECKED ntk_error *ntk_field_sum(const ntk_comm *comm, const ntk_kernel *ker
 /** The same at the first n points of x alone. */
 NTK_CHECKED ntk_error *ntk_field_sum_first(const ntk_comm *comm, const ntk_kernel *kernel, const ntk_prepared *x, size_t n, const ntk_prepared *z,
                                            size_t c, const double *w, double *value, double *gradient);
-
-/** n points, row-major n x d (the kernel's dimension); borrowed. */
-typedef struct {
-  size_t n;
-  const double *x;
-} ntk_point_array;
 
 /** The same from points that are too many to be prepared whole: each rank prepares its own queries, and centres piece by piece. Memory a rank is that
  *  of the results and of one piece (of a million numbers); the points may sit in memory that ranks share. The order of the sums is another one than

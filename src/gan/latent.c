@@ -78,7 +78,7 @@ static ntk_error *create_fresh(ntk_latent *l) {
   rng.stream = NTK_STREAM_FRESH;
   NTK_TRY_ALL(l->comm, ntk_measure_create(ntk_value_get(l->parameters, "fresh"), rng, &z));
   ntk_error *err = ntk_field_prepare(l->comm, l->kernel, z.n, z.x, &l->fresh);
-  l->outputs = (ntk_measure){z.n, l->d, NULL, z.mass};
+  l->outputs = (ntk_measure){.n = z.n, .d = l->d, .mass = z.mass};
   z.mass = NULL;
   ntk_measure_free(&z);
   if (!err) err = ntk_alloc(l->outputs.n * l->d, sizeof(double), &l->outputs.x);

@@ -84,22 +84,18 @@ static ntk_error *project(ntk_discriminator *d, const ntk_prepared *oldest, doub
 static ntk_error *norm_of_rest(ntk_discriminator *d, size_t count, const double *v, double *norm) {
   size_t n = count + d->n;
   ntk_prepared *all = NULL;
-  double *x = NULL, *w = NULL, *f = NULL;
-  ntk_error *err = NTK_NEW(n * d->d, &x);
-  if (!err) err = NTK_NEW(n, &w);
+  double *w = NULL, *f = NULL;
+  ntk_error *err = NTK_NEW(n, &w);
   if (!err) err = NTK_NEW(n, &f);
   err = ntk_agree(d->comm, err);
   if (!err) {
-    memcpy(x, d->old.x, count * d->d * sizeof *x);
-    memcpy(x + count * d->d, ntk_prepared_points(d->points), d->n * d->d * sizeof *x);
     memcpy(w, d->old.w, count * sizeof *w);
     for (size_t j = 0; j < d->n; j++) w[count + j] = -v[j];
-    err = ntk_field_prepare(d->comm, d->kernel, n, x, &all);
+    err = ntk_field_prepare_both(d->comm, d->kernel, (ntk_point_array[2]){{count, d->old.x}, {d->n, ntk_prepared_points(d->points)}}, &all);
   }
   if (!err) err = ntk_field_sum(d->comm, d->kernel, all, all, 1, w, f, NULL);
   if (!err) *norm = sqrt(fmax(ntk_dot(n, w, f), 0));
   ntk_prepared_free(&all);
-  free(x);
   free(w);
   free(f);
   return err;

@@ -38,15 +38,8 @@ static bool only_fakes_moved(const ntk_discriminator *d, const ntk_measure *fake
 }
 
 static ntk_error *prepare_points(ntk_discriminator *d, const ntk_measure *fake, const ntk_measure *real) {
-  size_t n = fake->n + real->n;
-  double *x = NULL;
   ntk_prepared_free(&d->points);
-  NTK_TRY_ALL(d->comm, NTK_NEW(n * d->d, &x));
-  memcpy(x, fake->x, fake->n * d->d * sizeof(double));
-  memcpy(x + fake->n * d->d, real->x, real->n * d->d * sizeof(double));
-  ntk_error *err = ntk_field_prepare(d->comm, d->kernel, n, x, &d->points);
-  free(x);
-  return err;
+  return ntk_field_prepare_both(d->comm, d->kernel, (ntk_point_array[2]){{fake->n, fake->x}, {real->n, real->x}}, &d->points);
 }
 
 /* gamma = fake u real: points, masses; weights as the memory has them, which are no longer its own. Collective, as what follows with `d`. */

@@ -44,7 +44,8 @@ NTK_CHECKED ntk_error *ntk_prepared_create(const ntk_kernel *kernel, size_t n, n
 /** How much zeroed memory, aligned to 64 bytes, the stage wants (0: none, nothing is given), and the giving: the points then own it. */
 NTK_CHECKED ntk_error *ntk_stage_begin(const ntk_kernel *kernel, ntk_prepared *points, ntk_stage stage, size_t *bytes);
 void ntk_stage_give(const ntk_kernel *kernel, ntk_prepared *points, ntk_stage stage, ntk_area memory);
-/** Fills the stage for the points [first, end), a part of all by ntk_stage_part(). x: coordinates of all points. Errors of ntk_prepare(). */
+/** Fills the stage for the points [first, end), a part of all by ntk_stage_part(), for the tables also in pieces. x: their coordinates, for
+ *  the tables. Errors of ntk_prepare(). */
 NTK_CHECKED ntk_error *ntk_stage_fill(const ntk_kernel *kernel, ntk_prepared *points, ntk_stage stage, const double *x, size_t first, size_t end);
 /** Part `part` of `parts` of the first `count` points: whole groups of lanes, so that no two write to one line of the cache. */
 void ntk_stage_part(size_t count, size_t parts, size_t part, size_t *first, size_t *end);

@@ -117,10 +117,10 @@ static void finish_tables(const ntk_kernel *kernel, ntk_prepared *p, size_t firs
 
 static ntk_error *fill_tables(const ntk_kernel *kernel, const double *x, ntk_prepared *p, size_t first, size_t end) {
   size_t d = p->dimension;
-  for (size_t i = first; i < end; i++) {
-    NTK_TRY(check_point(kernel->transform, kernel->single ? LARGEST_SINGLE : LARGEST, i, d, x + i * d));
-    memcpy(p->points + i * d, x + i * d, d * sizeof *x);
-    if (kernel->transform) transform_point(kernel->transform, d, x + i * d, p->inputs + i * d, p->factors + i * d);
+  for (size_t i = first; i < end; i++, x += d) {
+    NTK_TRY(check_point(kernel->transform, kernel->single ? LARGEST_SINGLE : LARGEST, i, d, x));
+    memcpy(p->points + i * d, x, d * sizeof *x);
+    if (kernel->transform) transform_point(kernel->transform, d, x, p->inputs + i * d, p->factors + i * d);
     for (size_t a = 0; p->columns && a < d; a++) p->columns[a * p->stride + i] = p->inputs[i * d + a];
   }
   if (p->centred) ntk_centre_fill(kernel, p, first, end);

@@ -8,10 +8,18 @@
 
 static const double default_memory_gib = 4; /* for a stored matrix, when the study declares none; bits do not depend on it */
 
-static ntk_error *build_data(ntk_run_state *s) {
+static ntk_rng random_numbers(const ntk_run_state *s, uint32_t stream) {
+  return (ntk_rng){(uint64_t)ntk_get_integer(s->job->settings, "seed"), (uint32_t)s->job->repetition, stream};
+}
+
+static ntk_error *build_real(ntk_run_state *s) {
+  const ntk_value *entry = ntk_value_find(s->job->settings, "data.real");
+  return ntk_error_prefix(ntk_measure_create_once(s->group, entry, random_numbers(s, NTK_STREAM_REAL), &s->real), "data.real");
+}
+
+static ntk_error *build_fake(ntk_run_state *s) {
   const ntk_value *settings = s->job->settings;
-  ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_REAL};
-  NTK_TRY(ntk_error_prefix(ntk_measure_create(ntk_value_find(settings, "data.real"), rng, &s->real), "data.real"));
+  ntk_rng rng = random_numbers(s, NTK_STREAM_REAL);
   NTK_TRY(ntk_flow_points(settings, rng, &s->fake));
   NTK_TRY(NTK_NEW(s->fake.n, &s->c));
   return NTK_NEW(s->fake.n * s->fake.d, &s->gradient);
@@ -30,7 +38,7 @@ static ntk_error *build_discriminators(ntk_run_state *s) {
   double gib = ntk_has(settings, "resources.memory_per_rank") ? ntk_get_number(settings, "resources.memory_per_rank") / 2 : default_memory_gib;
   const ntk_value *discriminator = ntk_value_get(settings, "discriminator");
   size_t budget = (size_t)(gib * 0x1p30);
-  ntk_rng rng = {(uint64_t)ntk_get_integer(settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_INITIAL};
+  ntk_rng rng = random_numbers(s, NTK_STREAM_INITIAL);
   NTK_TRY(ntk_discriminator_create(s->group, discriminator, &s->real, rng, budget, &s->discriminator));
   if (needs_probe(settings)) {
     NTK_TRY(ntk_discriminator_create(s->group, discriminator, &s->real, rng, budget, &s->probe));
@@ -40,8 +48,7 @@ static ntk_error *build_discriminators(ntk_run_state *s) {
 }
 
 static ntk_error *build_flow(ntk_run_state *s) {
-  ntk_rng rng = {(uint64_t)ntk_get_integer(s->job->settings, "seed"), (uint32_t)s->job->repetition, NTK_STREAM_INITIAL};
-  NTK_TRY(ntk_flow_create(s->group, s->job->settings, rng, s->fake.n, s->fake.d, &s->flow));
+  NTK_TRY(ntk_flow_create(s->group, s->job->settings, random_numbers(s, NTK_STREAM_INITIAL), s->fake.n, s->fake.d, &s->flow));
   return ntk_agree(s->group, ntk_flow_start(s->flow, &s->fake));
 }
 
@@ -77,7 +84,8 @@ static ntk_error *build_records(ntk_run_state *s) {
 
 ntk_error *ntk_run_state_build(const ntk_comm *group, const ntk_run_job *job, ntk_run_state *state) {
   *state = (ntk_run_state){.group = group, .job = job, .start = ntk_clock(), .start_wall = ntk_clock_wall()};
-  NTK_TRY_ALL(group, build_data(state));
+  NTK_TRY(build_real(state));
+  NTK_TRY_ALL(group, build_fake(state));
   NTK_TRY_ALL(group, build_discriminators(state));
   NTK_TRY(build_flow(state));
   NTK_TRY_ALL(group, build_series(state));

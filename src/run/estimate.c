@@ -24,7 +24,9 @@ static const double eigen_seconds = 3e-10;    /* times n^3 */
 static const double sinkhorn_seconds = 4e-7;  /* a pair of points: about 200 temperatures, 4 exponentials each at 0.5 ns */
 
 static const double base_bytes = 96e6;  /* the program with its libraries */
-static const double copies = 5;         /* of all coordinates: what was read, positions, forces, an integrator's, a checkpoint */
+static const double copies = 5;         /* of fake points' coordinates: what was read, positions, forces, an integrator's, a checkpoint */
+static const double real_copies = 2;    /* of real ones: a metric's, while it is evaluated */
+static const double node_copies = 2;    /* of them once a node: what was read, before and after it is shared */
 static const double point_numbers = 25; /* weights, values, losses of a point */
 
 static const double weight_seconds = 5e-11; /* a weight of a finite network at a point */
@@ -139,8 +141,9 @@ ntk_error *ntk_run_estimate(const ntk_value *settings, int ranks, ntk_run_need *
   out->output_bytes = out->arrays ? positions + spectra + z.fields.output_bytes + m * (double)z.d * sizeof(double) + 65536 : 0;
   double stored = z.products > 0 ? total * total / 2 / p * sizeof(double) : 0;
   double gram = z.spectra > 0 ? (double)ntk_gram_memory(z.n + z.m, (size_t)ranks, z.vectors) : 0;
-  double arrays = (total + fresh) * (copies * (double)z.d + point_numbers) * sizeof(double);
-  out->node_bytes = 2 * (total + fresh) * z.point_bytes;
+  double reals = ntk_value_count(metrics) > 0 ? m * real_copies : 0;
+  double arrays = (((n + fresh) * copies + reals) * (double)z.d + (total + fresh) * point_numbers) * sizeof(double);
+  out->node_bytes = 2 * (total + fresh) * z.point_bytes + node_copies * m * (double)z.d * sizeof(double);
   out->memory_bytes = base_bytes + positions + spectra + z.fields.output_bytes + z.fields.memory_bytes + z.need.memory_bytes +
                       z.flow.weights * sizeof(double) + (stored > gram ? stored : gram) + arrays;
   return NULL;

@@ -76,7 +76,7 @@ static void sheet_free(sheet *s) {
 static ntk_error *evaluate_alone(ntk_run_state *s, const ntk_lattice *l, sheet *out) {
   double mass = 1;
   for (size_t p = 0; p < l->n; p++) {
-    ntk_measure fake = {1, l->d, l->x + p * l->d, &mass};
+    ntk_measure fake = {.n = 1, .d = l->d, .x = l->x + p * l->d, .mass = &mass};
     NTK_TRY(ntk_discriminator_train(s->probe, &fake, &s->real));
     NTK_TRY(ntk_discriminator_evaluate(s->probe, 1, fake.x, out->value + p, out->gradient ? out->gradient + p * l->d : NULL));
   }

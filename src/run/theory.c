@@ -93,7 +93,7 @@ static ntk_error *rates(ntk_run_state *s, const double *velocity, double *object
   if (!(h > 0)) return NULL;
   ntk_error *err = ntk_agree(s->group, NTK_NEW(size, &x));
   for (size_t step = 0; step < 4 && !err; step++) {
-    ntk_measure moved = {s->fake.n, s->fake.d, x, s->fake.mass};
+    ntk_measure moved = {.n = s->fake.n, .d = s->fake.d, .x = x, .mass = s->fake.mass};
     double objective, loss;
     for (size_t k = 0; k < size; k++) x[k] = s->fake.x[k] + at[step] * h * velocity[k];
     err = ntk_discriminator_train(s->probe, &moved, &s->real);

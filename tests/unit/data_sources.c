@@ -22,7 +22,7 @@ static ntk_error *check(const char *yaml, const ntk_value **entry) {
 
 static ntk_error *create(const char *yaml, ntk_rng rng, ntk_measure *m) {
   const ntk_value *entry = NULL;
-  *m = (ntk_measure){0, 0, NULL, NULL};
+  *m = (ntk_measure){0};
   NTK_TRY(check(yaml, &entry));
   size_t n = 0, d = 0;
   NTK_TRY(ntk_measure_create(entry, rng, m));

@@ -87,7 +87,8 @@ static void compare(const ntk_comm *comm, size_t c, bool is_shared) {
   ntk_kernel *kernel = kernel_of(c, x), *own = kernel_of(c, x);
   ntk_prepared *together = NULL, *alone = NULL;
   OK(ntk_prepare(own, cases[c].n, x, &alone));
-  OK(ntk_field_prepare(comm, kernel, cases[c].n, x, &together));
+  size_t some = cases[c].n / 3;
+  OK(ntk_field_prepare_both(comm, kernel, (ntk_point_array[2]){{some, x}, {cases[c].n - some, x + some * cases[c].d}}, &together));
   if (ntk_prepared_is_shared(together, NTK_STAGE_TABLES) != is_shared) fail_msg("%s: shared or not", cases[c].network);
   double *left, *right;
   size_t count;

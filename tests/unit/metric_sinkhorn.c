@@ -112,7 +112,7 @@ static void masses_count_points(void **state) {
 static void w1_with_masses_is_a_transport(void **state) {
   (void)state;
   double xs[] = {0, 1, 5}, a[] = {0.5, 0.25, 0.25}, ys[] = {0, 2}, b[] = {0.25, 0.75}, value = 0;
-  ntk_measure x = {3, 1, xs, a}, y = {2, 1, ys, b};
+  ntk_measure x = {.n = 3, .d = 1, .x = xs, .mass = a}, y = {.n = 2, .d = 1, .x = ys, .mass = b};
   OK(ntk_wasserstein_line(&x, &y, &value));
   CLOSE(value, 0.25 * 1 + 0.5 * 1 + 0.25 * 3, 1e-15); /* areas between the steps */
 }
