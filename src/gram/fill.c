@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/numbers.h"
 
-/* Tiles of SIDE x SIDE entries on and above the diagonal, each evaluated by one process: number t, counted row by row, by process t modulo processes.
+/* Tiles of SIDE x SIDE entries on and above the diagonal, each evaluated by one process: number t, counted column by column, by process t modulo processes.
  * Its blocks, and those that are their transposes, go to their owners while the next tile is evaluated. */
 enum { BLOCKS = 4, BLOCKS_OF_TILE = BLOCKS * BLOCKS, SIDE = BLOCKS * NTK_GRAM_BLOCK, LINE = 8 };
 /* Distance of a tile's rows: rows of a power of two would share few sets of the cache. */

@@ -65,11 +65,6 @@ static double *column_radial(const ntk_workspace *w) { return w->across; }
 static double *column_pull(const ntk_workspace *w) { return w->across + NTK_PANEL_COLUMNS; }
 static double *column_sums(const ntk_workspace *w) { return w->across + 2 * NTK_PANEL_COLUMNS; }
 
-/* A panel of the tile; indices relative to it. */
-typedef struct {
-  size_t row, rows, column, columns;
-} panel;
-
 /* Marked pairs of row i of the panel and columns j on, whose difference would be lost in the products. */
 static void add_marked(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, ntk_block block, size_t i, size_t j) {
   size_t d = kernel->dimension;
@@ -110,22 +105,17 @@ static void add_block(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile
   if (both->other_value) engine->add(groups, left, result.k, w->columns + j);
 }
 
-static void add_panel(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, panel p, const ntk_both *both) {
+static void add_panel(const ntk_kernel *kernel, ntk_workspace *w, const ntk_tile *tile, ntk_panel p, const ntk_both *both) {
   size_t d = kernel->dimension, row = tile->row + p.row, column = tile->column + p.column;
   int m = (int)p.rows, n = (int)p.columns, k = (int)d;
   const double *x = ntk_centred(w, tile->x) + row * d, *z = ntk_centred(w, tile->z) + column * d;
-  ntk_panel_products(w, tile, p.row, p.rows, p.column, p.columns);
+  ntk_panel_products(w, tile, p);
   memset(w->gradient, 0, p.rows * d * sizeof *w->gradient);
   memset(w->radial, 0, p.rows * sizeof *w->radial);
   memset(w->pull, 0, p.rows * sizeof *w->pull);
   for (size_t j = 0; j < p.columns; j += NTK_BLOCK) {
-    size_t count = ntk_min_size(NTK_BLOCK, p.columns - j);
-    ntk_block block = {.column = column + j, .count = count, .groups = (count + NTK_LANES - 1) / NTK_LANES};
-    ntk_evaluate_columns(kernel, w, tile, block);
-    for (size_t i = 0; i < p.rows; i++) {
-      block.row = row + i;
-      add_block(kernel, w, tile, block, i, j, both);
-    }
+    ntk_evaluate_columns(kernel, w, tile, ntk_block_of(tile, p, 0, j));
+    for (size_t i = 0; i < p.rows; i++) add_block(kernel, w, tile, ntk_block_of(tile, p, i, j), i, j, both);
   }
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, k, n, 1, w->weighted, NTK_PANEL_COLUMNS, z, k, 1, w->gradient, k);
   cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, k, m, 1, w->values, NTK_PANEL_COLUMNS, x, k, 1, column_sums(w), k);
@@ -141,7 +131,7 @@ static void many_coordinates(const ntk_kernel *kernel, ntk_workspace *w, const n
     memset(w->columns, 0, NTK_PANEL_COLUMNS * sizeof *w->columns);
     memset(w->across, 0, (2 * NTK_PANEL_COLUMNS + columns * d) * sizeof *w->across);
     for (size_t row = 0; row < tile->rows; row += NTK_PANEL_ROWS)
-      add_panel(kernel, w, tile, (panel){row, ntk_min_size(NTK_PANEL_ROWS, tile->rows - row), column, columns}, both);
+      add_panel(kernel, w, tile, (ntk_panel){row, ntk_min_size(NTK_PANEL_ROWS, tile->rows - row), column, columns}, both);
     for (size_t j = 0; j < columns; j++) {
       ntk_finish_gradient(kernel, w, tile->z, tile->column + column + j, column_sums(w) + j * d, column_pull(w)[j], column_radial(w)[j],
                           both->other_gradient + (column + j) * d);

@@ -2,7 +2,13 @@
 #ifndef NTK_KERNEL_EVALUATE_H
 #define NTK_KERNEL_EVALUATE_H
 
+#include "base/numbers.h"
 #include "kernel/object.h"
+
+/** A chunk of rows against a panel of columns; indices relative to the tile. */
+typedef struct {
+  size_t row, rows, column, columns;
+} ntk_panel;
 
 typedef struct {
   size_t row;    /* of tile.x */
@@ -25,9 +31,16 @@ void ntk_copy_weights(ntk_workspace *workspace, size_t count, size_t c, const do
 /** Before rows of `tile` are evaluated against the columns of `block` (whose row does not matter). */
 void ntk_evaluate_columns(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block);
 
-/** x.z of a panel of the tile (indices relative to it), less the centre if it helps, into workspace->products. Lanes behind the last column are 0, so that
+/** x.z of a panel, less the centre if it helps, into workspace->products. Lanes behind the last column are 0, so that
  *  what they give is finite. */
-void ntk_panel_products(ntk_workspace *workspace, const ntk_tile *tile, size_t row, size_t rows, size_t column, size_t columns);
+void ntk_panel_products(ntk_workspace *workspace, const ntk_tile *tile, ntk_panel panel);
+
+/** Row i of the panel against its columns from j on. */
+static inline ntk_block ntk_block_of(const ntk_tile *tile, ntk_panel p, size_t i, size_t j) {
+  size_t count = ntk_min_size(NTK_BLOCK, p.columns - j);
+  return (ntk_block){
+      .row = tile->row + p.row + i, .column = tile->column + p.column + j, .count = count, .groups = (count + NTK_LANES - 1) / NTK_LANES};
+}
 
 /** `products`: x.z of the block's columns when the dimension is above NTK_DIRECT_DIMENSION. */
 ntk_result ntk_evaluate(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_block block, const double *products,

@@ -10,26 +10,15 @@
 #include "kernel/evaluate.h"
 #include "kernel/gaussian.h"
 
-/* A chunk of rows against a panel of columns; indices relative to the tile. */
-typedef struct {
-  size_t row, rows, column, columns;
-} panel;
-
-void ntk_panel_products(ntk_workspace *workspace, const ntk_tile *tile, size_t row, size_t rows, size_t column, size_t columns) {
+void ntk_panel_products(ntk_workspace *workspace, const ntk_tile *tile, ntk_panel p) {
   size_t d = tile->x->dimension;
   int width = (int)d;
-  const double *x = ntk_centred(workspace, tile->x) + (tile->row + row) * d, *z = ntk_centred(workspace, tile->z) + (tile->column + column) * d;
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)columns, width, 1, x, width, z, width, 0, workspace->products,
+  const double *x = ntk_centred(workspace, tile->x) + (tile->row + p.row) * d, *z = ntk_centred(workspace, tile->z) + (tile->column + p.column) * d;
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p.rows, (int)p.columns, width, 1, x, width, z, width, 0, workspace->products,
               NTK_PANEL_COLUMNS);
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = columns; j % NTK_LANES; j++) workspace->products[i * NTK_PANEL_COLUMNS + j] = 0;
+  for (size_t i = 0; i < p.rows; i++) {
+    for (size_t j = p.columns; j % NTK_LANES; j++) workspace->products[i * NTK_PANEL_COLUMNS + j] = 0;
   }
-}
-
-static ntk_block block_of(const ntk_tile *tile, panel p, size_t i, size_t j) {
-  size_t count = ntk_min_size(NTK_BLOCK, p.columns - j);
-  return (ntk_block){
-      .row = tile->row + p.row + i, .column = tile->column + p.column + j, .count = count, .groups = (count + NTK_LANES - 1) / NTK_LANES};
 }
 
 static const double *products_of(const ntk_workspace *workspace, size_t i, size_t j) {
@@ -39,13 +28,13 @@ static const double *products_of(const ntk_workspace *workspace, size_t i, size_
 /* Calls `use` for every row and block of the panel. */
 typedef void (*block_function)(void *context, const ntk_block *block, const ntk_result *result, size_t i, size_t j);
 
-static void each_block(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, panel p, bool gradient, block_function use,
+static void each_block(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_panel p, bool gradient, block_function use,
                        void *context) {
-  if (workspace->products) ntk_panel_products(workspace, tile, p.row, p.rows, p.column, p.columns);
+  if (workspace->products) ntk_panel_products(workspace, tile, p);
   for (size_t j = 0; j < p.columns; j += NTK_BLOCK) {
-    ntk_evaluate_columns(kernel, workspace, tile, block_of(tile, p, 0, j));
+    ntk_evaluate_columns(kernel, workspace, tile, ntk_block_of(tile, p, 0, j));
     for (size_t i = 0; i < p.rows; i++) {
-      ntk_block block = block_of(tile, p, i, j);
+      ntk_block block = ntk_block_of(tile, p, i, j);
       ntk_result result = ntk_evaluate(kernel, workspace, tile, block, products_of(workspace, i, j), gradient);
       use(context, &block, &result, i, j);
     }
@@ -56,7 +45,7 @@ static void each_block(const ntk_kernel *kernel, ntk_workspace *workspace, const
 static void each_panel(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, bool gradient, block_function use, void *context) {
   for (size_t i = 0; i < tile->rows; i += NTK_PANEL_ROWS) {
     for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
-      panel p = {i, ntk_min_size(NTK_PANEL_ROWS, tile->rows - i), j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
+      ntk_panel p = {i, ntk_min_size(NTK_PANEL_ROWS, tile->rows - i), j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
       each_block(kernel, workspace, tile, p, gradient, use, context);
     }
   }
@@ -147,7 +136,7 @@ static void accumulate(void *context, const ntk_block *block, const ntk_result *
 }
 
 /* What is left of a panel: the products with several weight columns and, for large dimension, with the points. */
-static void finish_panel(const apply_context *c, panel p, const double *w) {
+static void finish_panel(const apply_context *c, ntk_panel p, const double *w) {
   ntk_workspace *workspace = c->workspace;
   int columns = (int)c->weight_columns, d = (int)c->kernel->dimension;
   if (c->value && columns > 1) {
@@ -195,7 +184,7 @@ static void apply(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_
     memset(workspace->radial, 0, rows * sizeof *workspace->radial);
     if (workspace->pull) memset(workspace->pull, 0, rows * sizeof *workspace->pull);
     for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
-      panel p = {i, rows, j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
+      ntk_panel p = {i, rows, j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
       ntk_copy_weights(workspace, p.columns, c, w + j * c);
       each_block(kernel, workspace, tile, p, gradient != NULL, accumulate, &context);
       finish_panel(&context, p, w + j * c);
@@ -225,7 +214,7 @@ static void accumulate_both(void *context, const ntk_block *block, const ntk_res
 }
 
 /* A panel's share of `both`, which starts at the panel. */
-static void panel_both(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, panel p, size_t c, const ntk_both *both) {
+static void panel_both(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, ntk_panel p, size_t c, const ntk_both *both) {
   both_context context = {workspace, kernel->engine, c, both->left, both->value, both->other_value != NULL};
   int rows = (int)p.rows, columns = (int)p.columns, width = (int)c;
   memset(workspace->columns, 0, NTK_PANEL_COLUMNS * sizeof *workspace->columns);
@@ -245,7 +234,7 @@ static void panel_both(const ntk_kernel *kernel, ntk_workspace *workspace, const
 static void values_both(const ntk_kernel *kernel, ntk_workspace *workspace, const ntk_tile *tile, size_t c, const ntk_both *both) {
   for (size_t i = 0; i < tile->rows; i += NTK_PANEL_ROWS) {
     for (size_t j = 0; j < tile->columns; j += NTK_PANEL_COLUMNS) {
-      panel p = {i, ntk_min_size(NTK_PANEL_ROWS, tile->rows - i), j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
+      ntk_panel p = {i, ntk_min_size(NTK_PANEL_ROWS, tile->rows - i), j, ntk_min_size(NTK_PANEL_COLUMNS, tile->columns - j)};
       ntk_both here = {.right = both->value ? both->right + j * c : NULL,
                        .left = both->other_value ? both->left + i * c : NULL,
                        .value = both->value ? both->value + i * c : NULL,

@@ -117,7 +117,18 @@ static void ranks_change_no_bit(void **state) {
   release(&p);
 }
 
-/* Queries that are the first of the centres: pairs of them are evaluated once. A copy of the points is nobody's centre. */
+/* At the first of the centres on all ranks and on one, which is the same to the bit, and at a copy of them, which is nobody's centre. */
+static void sum_three_ways(const ntk_kernel *kernel, const ntk_prepared *z, const ntk_prepared *copy, const double *w, double *const value[3],
+                           double *const gradient[3]) {
+  size_t n = ntk_prepared_count(copy), d = ntk_kernel_dimension(kernel);
+  OK(ntk_field_sum_first(&world, kernel, z, n, z, 1, w, value[0], gradient[0]));
+  OK(ntk_field_sum_first(&self, kernel, z, n, z, 1, w, value[1], gradient[1]));
+  OK(ntk_field_sum(&self, kernel, copy, z, 1, w, value[2], gradient[2]));
+  assert_memory_equal(value[0], value[1], n * sizeof(double));
+  assert_memory_equal(gradient[0], gradient[1], n * d * sizeof(double));
+}
+
+/* Queries that are the first of the centres: pairs of them are evaluated once. */
 static void sums_at_own_centres(void **state) {
   (void)state;
   const char *networks[] = {"{type: mlp, depth: 2, activation: relu, bias_stddev: 0.5}",
@@ -135,11 +146,7 @@ static void sums_at_own_centres(void **state) {
       for (size_t i = 0; i < 3; i++) {
         size_t n = counts[i];
         OK(ntk_prepare(kernel, n, x, &copy));
-        OK(ntk_field_sum_first(&world, kernel, z, n, z, 1, w, value[0], gradient[0]));
-        OK(ntk_field_sum_first(&self, kernel, z, n, z, 1, w, value[1], gradient[1]));
-        OK(ntk_field_sum(&self, kernel, copy, z, 1, w, value[2], gradient[2]));
-        assert_memory_equal(value[0], value[1], n * sizeof(double));
-        assert_memory_equal(gradient[0], gradient[1], n * d * sizeof(double));
+        sum_three_ways(kernel, z, copy, w, (double *[3]){value[0], value[1], value[2]}, (double *[3]){gradient[0], gradient[1], gradient[2]});
         for (size_t j = 0; j < n; j++) CLOSE(value[0][j], value[2][j], 2e-13 * (1 + fabs(value[2][j])));
         for (size_t j = 0; j < n * d; j++) CLOSE(gradient[0][j], gradient[2][j], 1e-12 * (1 + fabs(gradient[2][j])));
         ntk_prepared_free(&copy);
@@ -173,11 +180,7 @@ static void sums_at_own_centres_of_many_coordinates(void **state) {
     if (i & 2) OK(ntk_kernel_set_centre(kernel, m, x));
     OK(ntk_prepare(kernel, m, x, &z));
     OK(ntk_prepare(kernel, n, x, &copy));
-    OK(ntk_field_sum_first(&world, kernel, z, n, z, 1, w, value[0], gradient[0]));
-    OK(ntk_field_sum_first(&self, kernel, z, n, z, 1, w, value[1], gradient[1]));
-    OK(ntk_field_sum(&self, kernel, copy, z, 1, w, value[2], gradient[2]));
-    assert_memory_equal(value[0], value[1], n * sizeof(double));
-    assert_memory_equal(gradient[0], gradient[1], n * d * sizeof(double));
+    sum_three_ways(kernel, z, copy, w, value, gradient);
     assert_memory_not_equal(gradient[0], gradient[2], n * d * sizeof(double)); /* each in its own way */
     double size[2] = {0, 0};
     for (size_t j = 0; j < n; j++) size[0] = fmax(size[0], fabs(value[2][j]));

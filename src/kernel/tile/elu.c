@@ -20,7 +20,6 @@
 #include "kernel/tile/layer.h"
 #include "kernel/tile/mills.h"
 #include "kernel/tile/passes.h"
-#include "kernel/tile/vector_math.h"
 
 enum { MOST_POWERS = 24 };
 

@@ -13,39 +13,27 @@ typedef struct {
   ntk_real rate, most;
 } binary_rate;
 
+/* 2^r = 1 + r P(r) for |r| <= 1/2, P interpolated at Chebyshev nodes to 2e-17 (single: 9e-9). A number is SHIFT + n in its low bits, n an exponent. */
 #ifdef NTK_SINGLE
-#define LARGEST_EXPONENT 125
-#else
-#define LARGEST_EXPONENT 1021
-#endif
+enum { LARGEST_EXPONENT = 125, MANTISSA_BITS = 23 };
+#define SHIFT 0x1.8p23F
+typedef uint32_t real_bits;
 
-NTK_INLINE binary_rate binary_rate_of(const ntk_gaussian_pass *pass) {
-  double rate = 0x1.71547652b82fep+0 * pass->rate;
-  return (binary_rate){NTK_REAL(rate), NTK_REAL(LARGEST_EXPONENT / rate)};
-}
-
-/** 2^(-rate square), never below 2^-1021 (single: 2^-125). The exponent is n + r, |r| <= 1/2, 2^r = 1 + r P(r) with P interpolated at Chebyshev nodes to
- *  2e-17 (9e-9); the rate's rounding matters where the result is small. The low bits of `shifted` are n, added to the exponent. */
-#ifdef NTK_SINGLE
-NTK_INLINE float decay(binary_rate b, float square) {
-  float bounded = square < b.most ? square : b.most, shifted = 0x1.8p23F - b.rate * bounded, r = (0x1.8p23F - shifted) - b.rate * bounded;
+NTK_INLINE float power_of_two(float r) {
   float p = 0x1.44138ap-13F;
   p = p * r + 0x1.5f0890p-10F;
   p = p * r + 0x1.3b2a54p-7F;
   p = p * r + 0x1.c6af6cp-5F;
   p = p * r + 0x1.ebfbe0p-3F;
   p = p * r + 0x1.62e430p-1F;
-  p = p * r + 1;
-  uint32_t bits, exponent;
-  memcpy(&bits, &p, sizeof bits);
-  memcpy(&exponent, &shifted, sizeof exponent);
-  bits += exponent << 23;
-  memcpy(&p, &bits, sizeof p);
-  return p;
+  return p * r + 1;
 }
 #else
-NTK_INLINE double decay(binary_rate b, double square) {
-  double bounded = square < b.most ? square : b.most, shifted = 0x1.8p52 - b.rate * bounded, r = (0x1.8p52 - shifted) - b.rate * bounded;
+enum { LARGEST_EXPONENT = 1021, MANTISSA_BITS = 52 };
+#define SHIFT 0x1.8p52
+typedef uint64_t real_bits;
+
+NTK_INLINE double power_of_two(double r) {
   double p = 0x1.e9d3fe3952179p-32;
   p = p * r + 0x1.e6063f7217bc6p-28;
   p = p * r + 0x1.b524fae627834p-24;
@@ -57,15 +45,27 @@ NTK_INLINE double decay(binary_rate b, double square) {
   p = p * r + 0x1.c6b08d704a0c2p-5;
   p = p * r + 0x1.ebfbdff82c598p-3;
   p = p * r + 0x1.62e42fefa39efp-1;
-  p = p * r + 1;
-  uint64_t bits, exponent;
-  memcpy(&bits, &p, sizeof bits);
-  memcpy(&exponent, &shifted, sizeof exponent);
-  bits += exponent << 52;
-  memcpy(&p, &bits, sizeof p);
-  return p;
+  return p * r + 1;
 }
 #endif
+
+NTK_INLINE binary_rate binary_rate_of(const ntk_gaussian_pass *pass) {
+  double rate = 0x1.71547652b82fep+0 * pass->rate;
+  return (binary_rate){NTK_REAL(rate), NTK_REAL(LARGEST_EXPONENT / rate)};
+}
+
+/** 2^(-rate square), never below 2^-LARGEST_EXPONENT: the exponent is n + r, and n is added to that of 2^r. The rate's rounding matters where the result is
+ *  small. */
+NTK_INLINE ntk_real decay(binary_rate b, ntk_real square) {
+  ntk_real bounded = square < b.most ? square : b.most, shifted = SHIFT - b.rate * bounded, r = (SHIFT - shifted) - b.rate * bounded;
+  ntk_real power = power_of_two(r);
+  real_bits bits, exponent;
+  memcpy(&bits, &power, sizeof bits);
+  memcpy(&exponent, &shifted, sizeof exponent);
+  bits += exponent << MANTISSA_BITS;
+  memcpy(&power, &bits, sizeof power);
+  return power;
+}
 
 /* Differences are taken in double precision, so that close points keep their direction. */
 NTK_INLINE ntk_real difference(double z, double x) { return NTK_REAL(z - x); }

@@ -48,11 +48,8 @@ NTK_INLINE void rectify(const ntk_image_pointwise *w, position at, const bool gi
     double norm = at.row_root * at.root[j], inverse = at.row_inverse * at.inverse[j], gap = at.row_root - at.root[j];
     double r = in_r[j], u = 1 - fabs(r) * inverse;
     if (given) {
-      double delta = in_delta[j], sum = at.row_root + at.root[j], most = sum * sum;
-      double below = delta - gap * gap, above = most - delta;
-      below = below > NTK_IMAGE_ROUNDING * delta + NTK_IMAGE_ROOTS_ROUNDING * fabs(gap) * sum ? below : 0;
-      above = above > NTK_IMAGE_ROUNDING * most ? above : 0;
-      double close = 0.5 * inverse * (r < 0 ? above : below);
+      ntk_image_range range = ntk_image_range_of(in_delta[j], at.row_root, at.root[j]);
+      double close = 0.5 * inverse * (r < 0 ? range.above : range.below);
       u = u > WIDE_ANGLE ? u : close;
     } else {
       u = u > NTK_IMAGE_ROUNDING ? u : 0;

@@ -92,15 +92,24 @@ NTK_INLINE void ntk_layer(const ntk_pass *given, ntk_dual_function dual, const b
   }
 }
 
+/** How far delta is above its least value, (root - column_root)^2, and below its largest; what may be rounding counts as 0. */
+typedef struct {
+  double below, above;
+} ntk_image_range;
+
+NTK_INLINE ntk_image_range ntk_image_range_of(double delta, double root, double column_root) {
+  double roots = root + column_root, most = roots * roots, gap = root - column_root, below = delta - gap * gap, above = most - delta;
+  below = below > NTK_IMAGE_ROUNDING * delta + NTK_IMAGE_ROOTS_ROUNDING * fabs(gap) * roots ? below : 0;
+  above = above > NTK_IMAGE_ROUNDING * most ? above : 0;
+  return (ntk_image_range){below, above};
+}
+
 /** The pair of two positions of images: `root` of each, r, and delta, `given` or from the variances. */
 NTK_INLINE ntk_pair ntk_image_pair_of(double q, double root, double s, double column_root, double r, bool given, double delta) {
-  double sum = q + s, roots = root + column_root, most = roots * roots, gap = root - column_root, least = gap * gap;
-  double d = given ? delta : sum - 2 * r;
+  double sum = q + s, d = given ? delta : sum - 2 * r;
   d = !given && d < NTK_IMAGE_ROUNDING * sum ? 0 : d;
-  double below = d - least, above = most - d;
-  below = below > NTK_IMAGE_ROUNDING * d + NTK_IMAGE_ROOTS_ROUNDING * fabs(gap) * roots ? below : 0;
-  above = above > NTK_IMAGE_ROUNDING * most ? above : 0;
-  return (ntk_pair){.r = r, .s2 = 0.25 * below * above, .delta = d, .p = q - s, .s = s, .root = column_root};
+  ntk_image_range range = ntk_image_range_of(d, root, column_root);
+  return (ntk_pair){.r = r, .s2 = 0.25 * range.below * range.above, .delta = d, .p = q - s, .s = s, .root = column_root};
 }
 
 /** Pairs of positions of images through an activation. */
