@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 
 import h5py
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -34,6 +35,12 @@ def ntkgan(*arguments, status=0, timeout=120, stdin=None, cwd=None, env=None):
 def instruction_sets():
     """Those of this machine, the best first: NTKGAN_ISA names one."""
     return json.loads(ntkgan("version", "--json").stdout)["instruction_sets"].split()
+
+
+def each_instruction_set():
+    """Parameters: the program's choice, and the others, which the fast tests leave out."""
+    best, *others = instruction_sets()
+    return [best, *(pytest.param(isa, marks=pytest.mark.slow) for isa in others)]
 
 
 def file_datasets(path):

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from support import instruction_sets, ntkgan
+from support import each_instruction_set, instruction_sets, ntkgan
 
 D = decimal.Decimal
 DIGITS = 120
@@ -143,9 +143,9 @@ def limits(d, depth, bias, place):
     return np.array([value + product * PRODUCTS[0] / angle, slope + slope_by / DELTAS + product * PRODUCTS[1] / angle**2]).T
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("isa", each_instruction_set())
 @pytest.mark.parametrize("precision", ROUNDOFF)
-@pytest.mark.parametrize("d", DIMENSIONS)
+@pytest.mark.parametrize("d", [d if d in (2, 17) else pytest.param(d, marks=pytest.mark.slow) for d in DIMENSIONS])
 def test_digits_at_all_distances(tmp_path, d, precision, isa):
     """The naive recursion has a value's first 5 digits and no gradient at the least distance, the one with q - r 5 of the gradient."""
     for depth, bias in itertools.product(DEPTHS, BIASES):

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from support import ntkgan
-from test_accuracy import DELTAS, D, exact, instruction_sets, norm, value_and_gradient
+from support import each_instruction_set, ntkgan
+from test_accuracy import DELTAS, D, exact, norm, value_and_gradient
 
 DEPTH, PAIRS = 3, 3
 COORDINATES = [(17, 1), (17, 0), (784, 1)]  # with the bias
@@ -37,7 +37,7 @@ def errors(folder, d, bias, offset, isa):
     return np.array(found).reshape(2 * len(DELTAS), PAIRS, 2).max(axis=1)
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("isa", each_instruction_set())
 @pytest.mark.parametrize("offset", [1, 1e3, 1e6])
 @pytest.mark.parametrize("d, bias", COORDINATES)
 def test_points_far_from_the_origin_have_all_digits(tmp_path, d, bias, offset, isa):

@@ -41,6 +41,7 @@ def best(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", OTHERS)
 def test_a_study_is_the_same_but_for_rounding(best, tmp_path, isa):
     for ranks in (1, 2):
@@ -56,6 +57,7 @@ def test_a_study_is_the_same_but_for_rounding(best, tmp_path, isa):
     assert f'"instruction_set":"{isa}"' in next((tmp_path / "1").glob("journal-*.jsonl")).read_text().replace(": ", ":")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", OTHERS[:1])
 def test_a_checkpoint_of_another_set_is_left_alone(study, tmp_path, isa):
     arguments = ["run", study, "--ranks", 1, "--only", "lsgan/10", "--set", "resources.checkpoint_iterations=100"]
